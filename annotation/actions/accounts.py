@@ -1,0 +1,102 @@
+"""Inviting people, letting them in, and slowing down those who guess."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now
+
+from annotation.models import Invitation, Membership, SignInAttempt, User
+from annotation.models.account import hashed
+
+INVITATION_DAYS = 7
+WINDOW = timedelta(minutes=10)
+# Wrong passwords in the window before the next try must wait; a network may hold many people.
+FREE_TRIES = {"account": 5, "network": 30}
+LONGEST_WAIT = timedelta(minutes=2)
+
+
+class InvitationUsed(Exception):
+    """The link was used, withdrawn or is too old."""
+
+
+@transaction.atomic
+def invite(project, role, created_by, note=""):
+    """A new single-use link's token. Only its hash is stored, so it cannot be shown again."""
+    token = Invitation.new_token()
+    Invitation.objects.create(
+        project=project,
+        role=role,
+        token_hash=hashed(token),
+        note=note,
+        created_by=created_by,
+        expires_at=now() + timedelta(days=INVITATION_DAYS),
+    )
+    return token
+
+
+@transaction.atomic
+def first_manager_token():
+    """A fresh one-time link's token while nobody has an account yet, else None."""
+    if User.objects.exists():
+        return None
+    Invitation.objects.filter(project=None, used_at=None).delete()
+    return invite(None, Membership.Role.MANAGER, None)
+
+
+@transaction.atomic
+def accept_invitation(token, user):
+    """Use the link for this (perhaps new) user, once; raises InvitationUsed."""
+    invitation = Invitation.objects.for_token(token).first()
+    if invitation is None:
+        raise InvitationUsed
+    if user.pk is None:
+        user.is_superuser = invitation.project is None
+        user.is_staff = user.is_superuser
+        user.save()
+    used = Invitation.objects.usable().filter(pk=invitation.pk)
+    if not used.update(used_at=now(), used_by=user):
+        raise InvitationUsed
+    if invitation.project is not None:
+        Membership.objects.update_or_create(
+            project=invitation.project, user=user, defaults={"role": invitation.role}
+        )
+    return invitation
+
+
+def network_of(request_meta):
+    """The client's address; TRUSTED_PROXIES says how many forwarders are believed."""
+    address = request_meta.get("REMOTE_ADDR", "")
+    if settings.TRUSTED_PROXIES:
+        chain = [part.strip() for part in request_meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        address = ([*chain, address])[-1 - min(settings.TRUSTED_PROXIES, len(chain))] or address
+    return address[:64]
+
+
+def sign_in_wait(username, network):
+    """Seconds until this account may be tried from this network again; 0 when it may be now.
+
+    The wait doubles with each wrong password, and ends by itself: nobody can lock a
+    colleague out for good.
+    """
+    since = now() - WINDOW
+    failures = SignInAttempt.objects.filter(at__gt=since).order_by("-at")
+    wait = 0.0
+    for kind, found in (
+        ("account", failures.filter(account_hash=hashed(username.casefold()))),
+        ("network", failures.filter(network=network)),
+    ):
+        times = list(found.values_list("at", flat=True))
+        if (beyond := len(times) - FREE_TRIES[kind]) >= 0:
+            pause = min(timedelta(seconds=2.0 ** min(beyond + 3, 10)), LONGEST_WAIT)
+            wait = max(wait, (times[0] + pause - now()).total_seconds())
+    return max(wait, 0.0)
+
+
+def record_failed_sign_in(username, network):
+    SignInAttempt.objects.filter(at__lt=now() - 6 * WINDOW).delete()
+    SignInAttempt.objects.create(account_hash=hashed(username.casefold()), network=network)
+
+
+def forget_failed_sign_ins(username):
+    SignInAttempt.objects.filter(account_hash=hashed(username.casefold())).delete()

@@ -1,0 +1,20 @@
+"""Making projects."""
+
+from django.db import transaction
+
+from annotation.models import Codebook, Membership, Project
+
+
+@transaction.atomic
+def create_project(*, name, task_type, created_by, language="en", description=""):
+    """A project with its manager and an empty first draft of a codebook."""
+    project = Project.objects.create(
+        name=name,
+        task_type=task_type,
+        language=language,
+        description=description,
+        created_by=created_by,
+    )
+    Membership.objects.create(project=project, user=created_by, role=Membership.Role.MANAGER)
+    Codebook.objects.create(project=project, number=1, created_by=created_by)
+    return project

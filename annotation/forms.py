@@ -1,0 +1,33 @@
+"""What people type, checked."""
+
+from django import forms
+from django.contrib.auth.forms import BaseUserCreationForm
+from django.utils.translation import gettext_lazy as _
+
+from annotation.models import Membership, Project, User
+
+
+class AccountForm(BaseUserCreationForm):
+    """A new account, made from an invitation."""
+
+    class Meta:
+        model = User
+        fields = ["username"]
+
+
+class ProjectForm(forms.ModelForm):
+    class Meta:
+        model = Project
+        fields = ["name", "task_type", "language", "description"]
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+        help_texts = {
+            "task_type": _("What annotators answer. It cannot be changed later."),
+            "language": _("Language tag of the samples, such as en, zh, ko or ar."),
+        }
+
+
+class InvitationForm(forms.Form):
+    role = forms.ChoiceField(choices=Membership.Role, label=_("Role"))
+    note = forms.CharField(
+        max_length=200, required=False, label=_("For whom"), help_text=_("Only managers see it.")
+    )

@@ -1,0 +1,39 @@
+"""The start page, new projects and the overview of one: /, /projects/new/, /projects/<id>/."""
+
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from annotation.access import MANAGING, MEMBER, SIGNED_IN, admits, project_for, projects_for
+from annotation.actions.projects import create_project
+from annotation.forms import ProjectForm
+
+
+@admits(SIGNED_IN)
+@require_GET
+def home(request):
+    context = {
+        "projects": projects_for(request.user),
+        "may_create": request.user.may_manage_something(),
+    }
+    return render(request, "annotation/home.html", context)
+
+
+@admits(MANAGING)
+@require_http_methods(["GET", "POST"])
+def create(request):
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        project = create_project(created_by=request.user, **form.cleaned_data)
+        return redirect("annotation:project", project.pk)
+    context = {"form": form}
+    return render(
+        request, "annotation/project_new.html", context, status=422 if form.errors else 200
+    )
+
+
+@admits(*MEMBER)
+@require_GET
+def overview(request, project_id):
+    project = project_for(request, project_id)
+    context = {"project": project, "section": "project"}
+    return render(request, "annotation/project.html", context)

@@ -1,0 +1,44 @@
+"""What every test may rely on: no network but loopback, and the database's own triggers."""
+
+import importlib
+import ipaddress
+import socket
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+
+_connect = socket.socket.connect
+
+
+def _only_loopback(self, address):
+    named = self.family in {socket.AF_INET, socket.AF_INET6} and address[0] != "localhost"
+    if named and not ipaddress.ip_address(address[0].split("%")[0]).is_loopback:
+        raise OSError(f"tests may not connect to {address[0]}")
+    return _connect(self, address)
+
+
+socket.socket.connect = _only_loopback
+
+
+@pytest.fixture
+def committed_db(transactional_db):
+    """A database whose commits are real, for threads and processes; emptied afterwards.
+
+    Append-only tables refuse DELETE, so the triggers step aside while the tables are emptied.
+    """
+    yield
+    connection.close()
+    modules = [
+        importlib.import_module(f"{app}.migrations.0002_append_only")
+        for app in ("annotation", "generation")
+    ]
+    steps = [step for module in modules for step in module.Migration.operations]
+    with connection.schema_editor() as editor:
+        for step in steps:
+            step.reverse_code(apps, editor)
+    call_command("flush", interactive=False, verbosity=0)
+    with connection.schema_editor() as editor:
+        for step in steps:
+            step.code(apps, editor)
