@@ -1,0 +1,1 @@
+"""How models are talked to: requests, replies, the client, the egress guard and the stand-in."""
