@@ -34,7 +34,7 @@ def floor(module):
     for name, level in FLOORS.items():
         if module == name or module.startswith(name + "."):
             return level
-    return TOP if module.split(".")[0] in {"annotation", "generation"} else None
+    return TOP if module.startswith(("annotation.", "generation.")) else None
 
 
 def modules():

@@ -10,11 +10,11 @@ from annotation.task_types.base import UNSURE, BadAnswer, Belief, Rules, Value
 
 @dataclass(frozen=True)
 class SingleLabel:
-    """What it does: the annotator picks exactly one label, or "unsure" where the codebook offers it.
+    """What it does: the annotator picks exactly one label, or "unsure" where offered.
 
     Source: the usual closed-set classification task, for example Gilardi et al. (2023).
     Use when: the labels exclude one another and together cover every sample.
-    Not when: two labels can be true at once (multi-label) or the labels are steps of one scale (rating).
+    Not when: two labels can be true at once (multi-label), or they are steps of a scale (rating).
     """
 
     name = "single_label"
