@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
-from annotation.models import Invitation, Membership, SignInAttempt, User
+from annotation.models import Invitation, Membership, Project, SignInAttempt, User
 from annotation.models.account import hashed
 
 INVITATION_DAYS = 7
@@ -57,11 +57,19 @@ def accept_invitation(token, user):
     used = Invitation.objects.usable().filter(pk=invitation.pk)
     if not used.update(used_at=now(), used_by=user):
         raise InvitationUsed
-    if invitation.project is not None:
-        Membership.objects.update_or_create(
-            project=invitation.project, user=user, defaults={"role": invitation.role}
-        )
+    _join(user, invitation)
     return invitation
+
+
+def _join(user, invitation):
+    """Into the project of the invitation; the first manager takes every project without one."""
+    projects = [invitation.project]
+    if invitation.project is None:
+        projects = Project.objects.exclude(memberships__role=Membership.Role.MANAGER)
+    for project in projects:
+        Membership.objects.update_or_create(
+            project=project, user=user, defaults={"role": invitation.role}
+        )
 
 
 def network_of(request_meta):
