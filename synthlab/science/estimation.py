@@ -58,7 +58,7 @@ class Design:
         frame = self.frame
         if domain:
             share = self.weights[mask].sum() / max(self.weights.sum(), 1e-300)
-            frame = round(self.size * float(share))
+            frame = math.ceil(self.size * float(share) - 1e-9)
         strata = None if self.strata is None else self.strata[mask]
         return Design(self.inclusion[mask], frame, strata)
 
