@@ -44,7 +44,7 @@ def worker():
     return [
         *(sys.executable, "-m", "celery", "-A", "synthlab", "worker", "--pool", "threads"),
         *("--concurrency", "8", "--loglevel", "warning", "--hostname", "embedded@localhost"),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--quiet"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
 
 
