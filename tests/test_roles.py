@@ -1,0 +1,192 @@
+"""Who may open what: every URL declares it, and foreign rows do not exist (A03, A06)."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from annotation import access
+from annotation.actions.accounts import invite
+from annotation.models import CodebookNote, Membership, Release, SampleImport
+from generation.models import AllowedHost, Attempt, Call, Run, Slot
+from tests import factories as f
+
+pytestmark = pytest.mark.django_db
+ROLES = [
+    "anonymous",
+    "outsider",
+    "annotator",
+    "adjudicator",
+    "manager",
+    "foreign_manager",
+    "superuser",
+]
+METHODS = ["GET", "POST", "PUT", "DELETE"]
+# What each role may open, by the roles that a view declares.
+ADMITTED = {
+    access.ANYONE: set(ROLES),
+    access.SIGNED_IN: set(ROLES) - {"anonymous"},
+    access.SUPERUSER: {"superuser"},
+    access.MANAGING: {"manager", "foreign_manager", "superuser"},
+    access.MANAGER: {"manager"},
+    access.ADJUDICATOR: {"adjudicator"},
+    access.ANNOTATOR: {"annotator"},
+}
+
+
+def patterns(resolver=None, prefix=""):
+    for entry in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, route)
+        elif isinstance(entry, URLPattern):
+            yield route, entry
+
+
+PATTERNS = list(patterns())
+
+
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a03_every_url_declares_whom_it_admits(route, entry):
+    roles = getattr(entry.callback, "roles", None)
+    assert roles, f"/{route} lacks @admits(...)"
+    assert set(roles) <= set(ADMITTED), f"/{route} declares unknown roles"
+    if access.ANYONE not in roles:
+        assert getattr(entry.callback, "login_required", True), f"/{route} is open to anyone"
+
+
+class World:
+    """One project with a row of every kind, and users of every role."""
+
+    def __init__(self):
+        project = f.make_project()
+        draft_parent = f.make_codebook(project)
+        draft = f.make_codebook(project, published=False)
+        manager = f.make_manager(project)
+        annotator, adjudicator = f.make_annotator(project), f.make_adjudicator(project)
+        people = [manager, annotator, adjudicator]
+        round_ = f.make_round(project, annotators=people)
+        second = f.make_round(project, annotators=people)
+        machine = f.make_machine(project, draft_parent)
+        item = round_.items.first()
+        f.make_annotation(item, annotator, "yes")
+        connection = f.make_connection(created_by=manager, shared=False)
+        run = Run.objects.create(project=project, connection=connection, machine=machine)
+        slot = Slot.objects.create(run=run, index=0, sample=item.sample)
+        attempt = Attempt.objects.create(slot=slot, number=1, step=0)
+        call = Call.objects.create(
+            run=run,
+            connection=connection,
+            attempt=attempt,
+            request_hash="0",
+            request={},
+            model_asked="m",
+        )
+        note = CodebookNote.objects.create(
+            project=project, codebook=draft_parent, text="?", author=manager
+        )
+        invite(project, Membership.Role.ANNOTATOR, manager)
+        self.users = {
+            "outsider": f.make_user("outsider"),
+            "annotator": annotator,
+            "adjudicator": adjudicator,
+            "manager": manager,
+            "foreign_manager": f.make_manager(f.make_project()),
+            "superuser": f.make_superuser(),
+        }
+        self.ids = {
+            "project_id": project.pk,
+            "codebook_id": draft_parent.pk,
+            "draft_id": draft.pk,
+            "other_id": draft.pk,
+            "round_id": round_.pk,
+            "item_id": item.pk,
+            "sample_id": item.sample_id,
+            "machine_id": machine.pk,
+            "import_id": SampleImport.objects.create(project=project, file_name="a.csv").pk,
+            "release_id": Release.objects.create(project=project, format="jsonl").pk,
+            "run_id": run.pk,
+            "call_id": call.pk,
+            "slot_id": slot.pk,
+            "connection_id": connection.pk,
+            "note_id": note.pk,
+            "invitation_id": project.invitations.get().pk,
+            "host_id": AllowedHost.objects.create(host="models.example").pk,
+            "token": "not-a-token",
+            "user_id": annotator.pk,
+            "format": "json",
+        }
+        # Each person holds a seat of their own in the second round.
+        self.seats = {}
+        for role, user in [("manager", manager), ("annotator", annotator)]:
+            seat = second.assignments.open().first()
+            second.assignments.filter(pk=seat.pk).update(state="leased", annotator=user)
+            self.seats[role] = seat.pk
+
+    def path(self, route, role):
+        """The address with this world's ids; KeyError names a parameter nobody thought of."""
+
+        def value(match):
+            name = match["name"]
+            if name == "assignment_id":
+                return str(self.seats.get(role, self.seats["manager"]))
+            return str(self.ids[name])
+
+        return "/" + re.sub(r"<(?:\w+:)?(?P<name>\w+)>", value, route)
+
+    def client(self, role):
+        client = Client()
+        if role != "anonymous":
+            client.force_login(self.users[role])
+        return client
+
+
+@pytest.fixture
+def world(db):
+    return World()
+
+
+def admitted(entry, role):
+    return any(role in ADMITTED[declared] for declared in entry.callback.roles)
+
+
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a03_the_matrix_of_roles_and_methods_is_as_declared(world, route, entry):
+    for role in ROLES:
+        for method in METHODS:
+            path = world.path(route, role)
+            status = world.client(role).generic(method, path).status_code
+            said = f"{method} {path} as {role} answers {status}"
+            assert status < 500, said
+            if admitted(entry, role):
+                continue  # what they find there is for the page's own tests
+            if role == "anonymous":
+                assert status in {302, 405}, said
+            else:
+                assert status in {404, 405}, said
+
+
+@pytest.mark.parametrize("role", ["manager"])
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a03_a_manager_finds_what_is_declared_for_managers(world, route, entry, role):
+    if access.MANAGER not in entry.callback.roles:
+        return
+    found = [
+        world.client(role).generic(method, world.path(route, role)).status_code
+        for method in ("GET", "POST")
+    ]
+    assert any(status not in {404, 405} for status in found), f"{route}: {found}"
+
+
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a06_no_post_gets_in_without_a_token(world, route, entry):
+    for headers in (
+        {},
+        {"HX-Request": "true"},
+        {"Origin": "https://evil.example"},
+    ):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(world.users["manager"])
+        response = client.post(world.path(route, "manager"), headers=headers)
+        assert response.status_code in {403, 404, 405}, f"/{route} {headers}"
