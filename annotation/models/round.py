@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from annotation.models.codebook import Codebook
@@ -16,6 +17,21 @@ class RoundQuerySet(models.QuerySet):
 
     def of_annotator(self, user):
         return self.filter(seats__user=user)
+
+    def waiting_for(self, user):
+        """Open rounds with a seat that the user holds or may take; `mine_done` counts answers."""
+        seats = Assignment.objects.filter(round=models.OuterRef("pk"))
+        mine = Assignment.objects.filter(round_item=models.OuterRef("round_item"), annotator=user)
+        lapsed = models.Q(state=Assignment.State.LEASED, lease_until__lt=Now())
+        free = seats.filter(models.Q(state=Assignment.State.OPEN) | lapsed)
+        free = free.filter(~models.Exists(mine))
+        return (
+            self.open()
+            .of_annotator(user)
+            .filter(project__memberships__user=user, project__archived_at=None)
+            .filter(models.Exists(seats.held_by(user)) | models.Exists(free))
+            .annotate(mine_done=models.F("seats__done"))
+        )
 
 
 class Round(models.Model):
@@ -47,12 +63,26 @@ class Round(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
     created_at = models.DateTimeField(default=now)
     closed_at = models.DateTimeField(null=True)
+    # A draw asked for twice is one draw; one whose writer died is begun again after the lease.
+    draw_key = models.UUIDField(null=True)
+    drawing_until = models.DateTimeField(null=True)
 
     objects = RoundQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(overlap__gte=1), name="overlap_at_least_one")
+            models.CheckConstraint(condition=models.Q(overlap__gte=1), name="overlap_at_least_one"),
+            # With a condition: SQLite then adds an index, where it else would rebuild the table.
+            models.UniqueConstraint(
+                fields=["project", "draw_key"],
+                condition=models.Q(draw_key__isnull=False),
+                name="draw_once",
+            ),
+            models.UniqueConstraint(
+                fields=["machine"],
+                condition=models.Q(routed=True, state="open"),
+                name="one_open_routed_round_a_machine",
+            ),
         ]
 
 

@@ -6,13 +6,16 @@ from django.views.decorators.http import require_GET, require_http_methods
 from annotation.access import MANAGING, MEMBER, SIGNED_IN, admits, project_for, projects_for
 from annotation.actions.projects import create_project
 from annotation.forms import ProjectForm
+from annotation.models import Round
 
 
 @admits(SIGNED_IN)
 @require_GET
 def home(request):
+    waiting = Round.objects.waiting_for(request.user)
     context = {
         "projects": projects_for(request.user),
+        "waiting": waiting.select_related("project").order_by("-pk"),
         "may_create": request.user.may_manage_something(),
     }
     return render(request, "annotation/home.html", context)
