@@ -16,6 +16,7 @@ FLOORS = {
     "annotation.access": 2,
     "generation.access": 2,
     "annotation.arrays": 3,
+    "annotation.filters": 3,
     "generation.arrays": 3,
     "annotation.reports": 3,
     "generation.reports": 3,

@@ -1,0 +1,101 @@
+"""Which samples? One small filter language, the same in lists, frames of rounds and exports.
+
+Nothing here passes a user's words on as names of columns: each question has its own line.
+"""
+
+from dataclasses import asdict, dataclass
+
+from django.db import models
+from django.db.models.functions import Concat
+
+from annotation.models import Annotation, Project, Round, RoundItem, Sample
+
+NO_LABEL = "|"  # a multi-label answer that holds none; no slug contains this character
+
+
+@dataclass(frozen=True)
+class SampleFilter:
+    """What a sample must be like. What is left out does not matter; all that is said must hold.
+
+    `predicted`, the confidence and the entropy are those of `machine`. Ranges include their lower
+    end and not their upper, so that neighbouring ranges share nothing.
+    """
+
+    text: str = ""  # contains
+    split: str = ""
+    reference: bool | None = None  # has a reference label
+    answered: bool | None = None  # some person has answered
+    answer: str = ""  # a label that some person's answer holds now
+    drawn: bool | None = None  # is in a round, of any state but a draw that is not finished
+    round: int | None = None
+    machine: int | None = None
+    suggested: bool | None = None  # the machine has answered
+    predicted: str = ""  # a label that the machine's answer holds
+    confidence_from: float | None = None
+    confidence_below: float | None = None
+    entropy_from: float | None = None
+    entropy_below: float | None = None
+
+    @classmethod
+    def of(cls, stored):
+        """From what `stated` gave; a name that is unknown here is a mistake and raises."""
+        return cls(**stored)
+
+    def stated(self):
+        """What was said, as JSON to store."""
+        empty = SampleFilter()
+        said = asdict(self)
+        return {name: value for name, value in said.items() if value != getattr(empty, name)}
+
+    def samples(self, project: Project) -> models.QuerySet:
+        """The visible samples of the project that pass, each with `said`, the machine's answer."""
+        samples = self._by_people(Sample.objects.visible().filter(project=project), project)
+        if self.text:
+            samples = samples.filter(text__icontains=self.text)
+        if self.split:
+            samples = samples.filter(split=self.split)
+        if self.reference is not None:
+            samples = samples.filter(reference_code__isnull=not self.reference)
+        return samples if self.machine is None else self._by_machine(samples, project)
+
+    def _by_people(self, samples, project):
+        answers = Annotation.objects.filter(sample=models.OuterRef("pk"))
+        items = RoundItem.objects.filter(sample=models.OuterRef("pk"))
+        if self.answered is not None:
+            samples = _where(samples, models.Exists(answers), self.answered)
+        if self.answer:
+            holding = _holding(answers.current(), self.answer, project.task.multiple)
+            samples = samples.filter(models.Exists(holding))
+        if self.drawn is not None:
+            drawn = items.exclude(round__state=Round.State.DRAWING)
+            samples = _where(samples, models.Exists(drawn), self.drawn)
+        if self.round is not None:
+            samples = samples.filter(models.Exists(items.filter(round=self.round)))
+        return samples
+
+    def _by_machine(self, samples, project):
+        answers = models.Q(suggestions__machine=self.machine)
+        samples = samples.annotate(said=models.FilteredRelation("suggestions", condition=answers))
+        if self.suggested is not None:
+            samples = samples.filter(said__isnull=not self.suggested)
+        if self.predicted:
+            samples = _holding(samples, self.predicted, project.task.multiple, "said__code")
+        for name in ("confidence", "entropy"):
+            lower, upper = getattr(self, f"{name}_from"), getattr(self, f"{name}_below")
+            if lower is not None:
+                samples = samples.filter(**{f"said__{name}__gte": lower})
+            if upper is not None:
+                samples = samples.filter(**{f"said__{name}__lt": upper})
+        return samples
+
+
+def _where(samples, condition, wanted):
+    return samples.filter(condition) if wanted else samples.exclude(condition)
+
+
+def _holding(rows, slug, multiple, column="code"):
+    """The rows whose answer is this label or, where answers are multi-label, holds it."""
+    if not multiple or slug == NO_LABEL:
+        return rows.filter(**{column: "" if slug == NO_LABEL else slug})
+    edged = Concat(models.Value("|"), column, models.Value("|"), output_field=models.TextField())
+    return rows.annotate(edged=edged).filter(edged__contains=f"|{slug}|")
