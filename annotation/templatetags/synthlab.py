@@ -67,12 +67,16 @@ def query(context, **changes) -> str:
 
 
 @register.inclusion_tag("components/_sort.html", takes_context=True)
-def sort_head(context, name: str, label: str, number: bool = False) -> dict:
-    """A table head that sorts by `name`, then by `-name`; filters stay, the page starts anew."""
+def sort_head(context, name: str, label: str, number: bool = False, anchor: str = "") -> dict:
+    """A table head that sorts by `name`, then by `-name`; filters stay, paging starts anew.
+
+    The page comes back at the element whose id is `anchor`, so that nobody loses their place.
+    """
     now = context["request"].GET.get("sort", "")
     order = {name: "ascending", f"-{name}": "descending"}.get(now)
     to = f"-{name}" if order == "ascending" else name
     link = query(context, sort=to, **dict.fromkeys(CURSORS))
+    link += f"#{anchor}" if anchor else ""
     return {"label": label, "link": link, "order": order, "number": number}
 
 

@@ -153,6 +153,15 @@ def test_a_table_head_sorts_upwards_first_then_downwards():
     assert 'aria-sort="descending"' in rendered(head, "/samples/?sort=-confidence")
 
 
+def test_sorting_and_paging_come_back_to_where_the_table_is():
+    head = rendered('{% sort_head "pk" "Sample" anchor="rows" %}')
+    assert 'href="?sort=pk#rows"' in head
+    pager = '{% include "components/_pager.html" with previous="" next="c1" anchor="rows" %}'
+    html = rendered(pager, "/samples/?sort=pk&before=c0")
+    assert 'href="?sort=pk&amp;after=c1#rows"' in html
+    assert "Previous" not in html
+
+
 @pytest.mark.parametrize(
     ("share", "said"),
     [(0.4123, "41.2\u202f%"), (0, "0.0\u202f%"), (1, "100.0\u202f%")],
