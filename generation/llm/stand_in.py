@@ -1,0 +1,289 @@
+"""The offline stand-in, not a language model: text similarity behind an OpenAI-compatible address.
+
+It reads the codebook that stands in our own prompt and compares the sample with the words of each
+label, by TF-IDF over character and word pieces, so that Chinese and Korean work too. What it says
+it believes is what it computed: a softmax over similarities, no more.
+"""
+
+import functools
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_union
+
+from generation.llm.server import (
+    Answer,
+    Received,
+    completion,
+    error_answer,
+    json_answer,
+    models_answer,
+)
+from generation.llm.tokens import estimate
+
+MODEL = "offline-stand-in"
+WHAT_IT_IS = "offline stand-in, not a language model"
+SHARPNESS = 14.0  # softmax scale of similarities, which seldom differ by more than 0.4
+UNSURE_MASS = 0.3  # said where the sample shares nothing with any label
+UNSURE = "unsure"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LabelText:
+    slug: str
+    words: str  # name, definition and when to include
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What our own prompt asks: the labels, the sample and the answer section."""
+
+    labels: tuple[LabelText, ...]
+    text: str
+    answer: str
+
+
+def read_prompt(prompt: str) -> Asked | None:
+    """The parts of a prompt that our techniques wrote; None for any other prompt."""
+    note = re.search(r"^The sample stands between lines .* carry the code (\w+)\.", prompt, re.M)
+    if note is None:
+        return None
+    code = note[1]
+    fence = rf"^<<<(\w+) {code}>>>\n(.*?)\n<<<end \1 {code}>>>$"
+    found = dict(re.findall(fence, prompt, re.M | re.S))
+    _, _, answer = prompt.rpartition(f" {code}>>>\n\n# Answer\n")
+    text = found.get("text") or "\n".join(found.values())
+    return Asked(_labels(prompt[: note.start()]), text, answer)
+
+
+def _labels(codebook: str) -> tuple[LabelText, ...]:
+    _, _, section = codebook.partition("# Labels\n\n")
+    section = re.split(r"^# (?:When unsure|Language)$", section, maxsplit=1, flags=re.M)[0]
+    labels = []
+    for part in re.split(r"^## ", section, flags=re.M)[1:]:
+        slug, _, body = part.partition("\n")
+        kept = re.findall(r"^(?:Name|Definition|Include when): (.*)$", body, re.M)
+        examples = re.findall(r"^Example: (.*)$", body, re.M)
+        words = " ".join([slug.replace("_", " ").replace("-", " "), *kept])
+        labels.append(LabelText(slug.strip(), words, tuple(examples)))
+    return tuple(labels)
+
+
+class Similarity:
+    """Compares texts with the labels of one codebook."""
+
+    def __init__(self, labels: Sequence[LabelText]) -> None:
+        self.labels = labels
+        documents = [
+            (i, text) for i, label in enumerate(labels) for text in (label.words, *label.examples)
+        ]
+        self._owner = np.array([owner for owner, _ in documents])
+        self._vectorizer = make_union(
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True),
+            TfidfVectorizer(token_pattern=r"(?u)\w+", sublinear_tf=True),
+        )
+        self._matrix = self._vectorizer.fit_transform([text for _, text in documents])
+
+    @functools.lru_cache(maxsize=512)  # noqa: B019 (both caches are small and bounded)
+    def scores(self, text: str) -> tuple[float, ...]:
+        """For each label the cosine with the closest of its texts; 0 is nothing in common."""
+        row = self._vectorizer.transform([text])
+        cosines = np.asarray((self._matrix @ row.T).todense()).ravel() / 2  # two unit blocks
+        return tuple(
+            float(cosines[self._owner == i].max(initial=0.0)) for i in range(len(self.labels))
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def similarity_for(labels: tuple[LabelText, ...]) -> Similarity:
+    return Similarity(labels)
+
+
+def choice_shares(scores: Sequence[float], unsure: bool) -> Floats:
+    """One probability for each label and, if offered, a last one for "unsure"."""
+    weights = np.exp(SHARPNESS * (np.array(scores) - max(scores)))
+    shares: Floats = weights / weights.sum()
+    if not unsure:
+        return shares
+    doubt = UNSURE_MASS * math.exp(-SHARPNESS * max(scores))
+    return np.append(shares * (1 - doubt), doubt)
+
+
+def yes_shares(scores: Sequence[float]) -> Floats:
+    """For each label on its own, how probable it is that it applies: even where all are alike."""
+    values = np.array(scores)
+    bar = (values.mean() + values.max()) / 2
+    return np.asarray(1 / (1 + np.exp(-2 * SHARPNESS * (values - bar))))
+
+
+def shared_words(text: str, label: LabelText) -> list[str]:
+    """Up to three pieces of the sample that the label's texts hold too, the longest first."""
+    known = " ".join([label.words, *label.examples]).casefold()
+    pieces = set(re.findall(r"[^\W\d_]{4,}", text))
+    for run in re.findall("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}", text):
+        pieces |= {run[i : i + n] for n in (2, 3, 4) for i in range(len(run) - n + 1)}
+    shared = sorted(p for p in pieces if p.casefold() in known)
+    return sorted(shared, key=lambda piece: -len(piece))[:3]
+
+
+def rationale(asked: Asked, slug: str) -> str:
+    label = next((label for label in asked.labels if label.slug == slug), None)
+    words = shared_words(asked.text, label) if label else []
+    if not words:
+        return f"No words shared with “{slug}” ({WHAT_IT_IS})."
+    quoted = ", ".join(f"“{word}”" for word in words)
+    return f"Shares {quoted} with the rules for “{slug}” ({WHAT_IT_IS})."
+
+
+@dataclass(frozen=True)
+class Said:
+    """A reply in words and, for a letter, the probability of each letter."""
+
+    text: str
+    letters: tuple[tuple[str, float], ...] = ()
+
+
+def say(asked: Asked, temperature: float, rng: np.random.Generator) -> Said:
+    """The reply to one of our own prompts."""
+    similarity = similarity_for(asked.labels)
+    scores = similarity.scores(asked.text)
+    if match := re.match(r"The answer to this sample was (?:“([^”]*)”|none)", asked.answer):
+        return Said(rationale(asked, match[1] or "none"))
+    if options := re.findall(r"^([A-Z]) = (.*)$", asked.answer, re.M):
+        return _letter(asked, scores, options, temperature, rng)
+    if match := re.search(
+        r'"probabilities": .* from 0 to (\d+) for each of: (.*)\. Each', asked.answer
+    ):
+        return _stated(asked, scores, int(match[1]), match[2].split(", "))
+    return _vote(asked, scores, temperature, rng)
+
+
+def _by_slug(asked: Asked, scores: Sequence[float], unsure: bool) -> dict[str, float]:
+    slugs = [label.slug for label in asked.labels] + ([UNSURE] if unsure else [])
+    return dict(zip(slugs, choice_shares(scores, unsure).tolist(), strict=True))
+
+
+def _letter(
+    asked: Asked,
+    scores: Sequence[float],
+    options: Sequence[tuple[str, str]],
+    temperature: float,
+    rng: np.random.Generator,
+) -> Said:
+    shown = [text for _, text in options]
+    unsure = UNSURE in shown
+    if match := re.match(r"Does the label “([^”]*)”", asked.answer):
+        slugs = [label.slug for label in asked.labels]
+        yes = float(yes_shares(scores)[slugs.index(match[1])])
+        believed = {"yes": yes, "no": 1 - yes, UNSURE: 0.0}
+    else:
+        believed = _by_slug(asked, scores, unsure)
+    shares = [believed.get(text, believed.get(text.partition(" (")[0], 0.0)) for text in shown]
+    best = _pick(shares, temperature, rng)
+    ordered = [best, *(i for i in range(len(shares)) if i != best)]
+    return Said(options[best][0], tuple((options[i][0], shares[i]) for i in ordered))
+
+
+def _stated(asked: Asked, scores: Sequence[float], whole: int, names: Sequence[str]) -> Said:
+    if "whatever else applies" in asked.answer:
+        slugs = [label.slug for label in asked.labels]
+        believed = dict(zip(slugs, yes_shares(scores).tolist(), strict=True))
+    else:
+        believed = _by_slug(asked, scores, UNSURE in names)
+    digits = 0 if whole == 100 else 3
+    stated = {name: round(believed.get(name, 0.0) * whole, digits) for name in names}
+    best = max(stated, key=lambda name: stated[name])
+    return Said(_json(asked, best, {"probabilities": stated}))
+
+
+def _vote(
+    asked: Asked, scores: Sequence[float], temperature: float, rng: np.random.Generator
+) -> Said:
+    if '"labels": a list' in asked.answer:
+        yes = zip(asked.labels, yes_shares(scores).tolist(), strict=True)
+        on = [label.slug for label, p in yes if _pick([1 - p, p], temperature, rng)]
+        return Said(_json(asked, on[0] if on else "none", {"labels": on}))
+    believed = _by_slug(asked, scores, f'"{UNSURE}"' in asked.answer)
+    slug = list(believed)[_pick(list(believed.values()), temperature, rng)]
+    return Said(_json(asked, slug, {"label": slug}))
+
+
+def _json(asked: Asked, slug: str, value: dict[str, Any]) -> str:
+    why = {"rationale": rationale(asked, slug)} if '"rationale"' in asked.answer else {}
+    return json.dumps({**why, **value}, ensure_ascii=False)
+
+
+def _pick(shares: Sequence[float], temperature: float, rng: np.random.Generator) -> int:
+    """The most probable at temperature 0, else drawn with probability p^(1/temperature)."""
+    if temperature <= 0:
+        return int(np.argmax(shares))
+    weights = np.maximum(np.array(shares), 1e-12) ** (1 / temperature)
+    return int(rng.choice(len(shares), p=weights / weights.sum()))
+
+
+def reply_to(body: Mapping[str, Any], raw: bytes) -> dict[str, Any]:
+    """The chat completion for a request; the same bytes get the same reply."""
+    messages = [str(message.get("content", "")) for message in body["messages"]]
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(raw).digest()[:8]))
+    # A correction round repeats the question; what it is about stands in the first two messages.
+    asked = read_prompt("\n\n".join(messages[:2]))
+    temperature = float(body.get("temperature") or 0.0)
+    said = say(asked, temperature, rng) if asked and asked.labels else _small_talk(body)
+    room = int(body.get("max_tokens") or body.get("max_completion_tokens") or 10_000)
+    text = said.text[: max(room * 3, 1)]
+    cut = len(text) < len(said.text) or room <= 1
+    logprobs = None
+    if body.get("logprobs"):
+        letters = said.letters or ((text, 1.0),)
+        logprobs = [[(token, math.log(max(share, 1e-9))) for token, share in letters]]
+    reply = completion(
+        body,
+        text,
+        prompt_tokens=sum(estimate(message) for message in messages),
+        completion_tokens=min(estimate(text), room),
+        finish_reason="length" if cut else "stop",
+        logprobs=logprobs,
+        model=MODEL,
+    )
+    return reply | {"system_fingerprint": WHAT_IT_IS}
+
+
+def _small_talk(body: Mapping[str, Any]) -> Said:
+    """For prompts that are not ours: an instance of the schema asked for, or what it is."""
+    schema = ((body.get("response_format") or {}).get("json_schema") or {}).get("schema")
+    if not isinstance(schema, dict):
+        return Said(f"I am the {WHAT_IT_IS}.")
+    return Said(json.dumps(_instance(schema)))
+
+
+def _instance(schema: Mapping[str, Any]) -> Any:
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return {name: _instance(s) for name, s in schema.get("properties", {}).items()}
+    plain = {"string": WHAT_IT_IS, "number": 0.5, "integer": 0, "boolean": False, "array": []}
+    return plain.get(str(schema.get("type")))
+
+
+async def answer(received: Received) -> Answer:
+    """What the stand-in's server answers to an HTTP request."""
+    if received.path == "/v1/models":
+        return models_answer(MODEL)
+    if (received.method, received.path) != ("POST", "/v1/chat/completions"):
+        return error_answer(404, f"The {WHAT_IT_IS} only knows /v1/chat/completions.")
+    try:
+        body = received.json()
+        return json_answer(reply_to(body, received.body))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return error_answer(400, "The request is no chat completion request.")
