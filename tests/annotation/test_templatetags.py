@@ -93,8 +93,10 @@ def test_markdown_shows_raw_html_as_text():
     assert "&lt;script&gt;" in markdown("<script>alert(1)</script>")
 
 
-def test_markdown_loads_nothing():
-    assert "<img" not in markdown("![beacon](https://evil.example/pixel.png)")
+def test_markdown_makes_a_link_of_an_image_and_loads_nothing():
+    html = markdown("![beacon](https://evil.example/pixel.png)")
+    assert '!<a href="https://evil.example/pixel.png"' in html
+    assert "<img" not in html
 
 
 def test_markdown_does_not_guess_links():
