@@ -1,21 +1,29 @@
 """The start page, new projects and the overview of one: /, /projects/new/, /projects/<id>/."""
 
+from django.db.models import F
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from annotation.access import MANAGING, MEMBER, SIGNED_IN, admits, project_for, projects_for
+from annotation.access import (
+    MANAGER,
+    MANAGING,
+    MEMBER,
+    SIGNED_IN,
+    admits,
+    project_for,
+    projects_for,
+)
 from annotation.actions.projects import create_project
 from annotation.forms import ProjectForm
 from annotation.models import Round
+from annotation.reports import overview as reports
 
 
 @admits(SIGNED_IN)
 @require_GET
 def home(request):
-    waiting = Round.objects.waiting_for(request.user)
     context = {
         "projects": projects_for(request.user),
-        "waiting": waiting.select_related("project").order_by("-pk"),
         "may_create": request.user.may_manage_something(),
     }
     return render(request, "annotation/home.html", context)
@@ -37,6 +45,12 @@ def create(request):
 @admits(*MEMBER)
 @require_GET
 def overview(request, project_id):
+    """The loop for managers; for others the rounds that wait for them."""
     project = project_for(request, project_id)
-    context = {"project": project, "section": "project"}
+    context = {"project": project, "section": "overview"}
+    if request.role == MANAGER:
+        context["overview"] = reports.overview(project)
+    else:
+        mine = Round.objects.open().of_annotator(request.user).filter(project=project)
+        context["rounds"] = mine.annotate(done_by_me=F("seats__done")).order_by("-pk")
     return render(request, "annotation/project.html", context)

@@ -1,0 +1,1 @@
+"""Readings: rows to small dataclasses that a page can show."""
