@@ -188,6 +188,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "polling_interval": 0.1}
 
 LEASE_SECONDS = env_int("SYNTHLAB_LEASE_SECONDS", 900)
+# A worker's hold on what it asks of a model, renewed while it lives; then another may take over.
+WORK_LEASE_SECONDS = env_int("SYNTHLAB_WORK_LEASE_SECONDS", 30)
 UNDO_SECONDS = env_int("SYNTHLAB_UNDO_SECONDS", 3600)
 IMPORT_MAX_UPLOAD_MB = env_int("SYNTHLAB_IMPORT_MAX_UPLOAD_MB", 200)
 IMPORT_MAX_UNPACKED_MB = env_int("SYNTHLAB_IMPORT_MAX_UNPACKED_MB", 1024)

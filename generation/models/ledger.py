@@ -99,7 +99,24 @@ class Call(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["run", "outcome"], name="call_of_run"),
+            # Holds all that spending is summed from, so that the sum reads no request or reply.
+            models.Index(
+                fields=[
+                    "run",
+                    "outcome",
+                    "cost",
+                    "reserved_cost",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "reserved_tokens",
+                ],
+                name="call_spend",
+            ),
+            models.Index(
+                fields=["connection", "id"],
+                condition=models.Q(outcome="reserved"),
+                name="call_in_flight",
+            ),
             models.Index(fields=["connection", "-id"], name="call_of_connection"),
             models.Index(fields=["request_hash"], name="call_by_request"),
         ]

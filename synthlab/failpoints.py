@@ -1,0 +1,39 @@
+"""Places where a fault test may kill or stop this process; without the variables they do nothing.
+
+SYNTHLAB_FAIL="name:kill" or "name:stop" acts at the first passage, "name@3:kill" at the third.
+SYNTHLAB_MUTATE="name" switches a safeguard off, to show that its test would notice.
+"""
+
+import os
+import signal
+from collections import Counter
+
+FAILPOINTS = (
+    "intent.committed",  # the intent is in the database, nothing is sent
+    "reply.journalled",  # the reply is on disk, the database does not know it
+    "reply.settled",  # the receipt is in the database, the answer is not read
+    "slot.finished",  # the suggestion is in the database
+)
+MUTATIONS = (
+    "no_journal",  # replies are not written to disk before the database
+    "no_fence",  # a slot is written without looking at its version
+    "check_apart",  # the budget is looked at before, not within, the intent's transaction
+)
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+_passed: Counter[str] = Counter()
+
+
+def failpoint(name: str) -> None:
+    """Fail here if a test asked for it."""
+    if not (wanted := os.environ.get("SYNTHLAB_FAIL")):
+        return
+    place, _, fault = wanted.rpartition(":")
+    where, _, passage = place.partition("@")
+    _passed[name] += 1
+    if name == where and _passed[name] == int(passage or 1):
+        os.kill(os.getpid(), SIGNALS[fault])
+
+
+def mutated(name: str) -> bool:
+    """Is this safeguard switched off by a test?"""
+    return name in os.environ.get("SYNTHLAB_MUTATE", "").split(",")
