@@ -21,7 +21,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @admits(ANYONE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request):
     form = AuthenticationForm(request, request.POST or None)
     username, network = request.POST.get("username", ""), accounts.network_of(request.META)
@@ -57,7 +57,7 @@ def _safe_next(request):
 
 
 @admits(ANYONE)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request, token):
     """Make an account from the link, or join with the one that is signed in."""
     found = Invitation.objects.for_token(token).select_related("project").first()
@@ -87,7 +87,7 @@ def _accept(request, token, user):
 
 
 @admits(MANAGER)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def members(request, project_id):
     """Who takes part in a project; inviting shows the new link once."""
     project = project_for(request, project_id)

@@ -30,7 +30,7 @@ def home(request):
 
 
 @admits(MANAGING)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def create(request):
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
