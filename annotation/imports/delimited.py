@@ -24,6 +24,7 @@ from annotation.imports.reasons import (
 from annotation.imports.source import opened
 
 SAMPLE = 4 * MB  # characters that decide about the quoting
+_CONTROLS = frozenset(map(chr, range(32))) - set("\t\n\r\f")
 SLACK = 4  # a cell may be this many times too long before the file, not the row, is refused
 
 NOT_A_TABLE = gettext_noop("Row %(row)s cannot be read as %(format)s: %(error)s.")
@@ -72,7 +73,7 @@ def inspect(path: Path, options: Options, limits: Limits, tab: bool) -> Detectio
             cut = bool(text.read(1))
         except UnicodeDecodeError:
             raise ImportRefused(BAD_ENCODING, encoding=encoding.name) from None
-    if sample[:4096].count("\0") > 16:
+    if sum(character in _CONTROLS for character in sample[:4096]) * 20 > len(sample[:4096]):
         raise ImportRefused(BINARY)
     if cut:  # at the end of a line; a record cut in two is one odd row among thousands
         sample = sample[: sample.rfind("\n") + 1] or sample

@@ -10,8 +10,17 @@ NONE = "\x1f"  # the delimiter of a table of one column: the unit separator, in 
 DELIMITERS = (",", "\t", ";", "|")
 FEW = 1 << 16  # characters that decide the delimiter
 
+# Words of which a header has at least one, as a rule.
 KNOWN = frozenset(
-    ["id", "idx", "index", "uuid", "guid", "text", "texts", "sentence", "sentences", "content", "body", "message", "question", "answer", "headline", "title", "tweet", "comment", "review", "document", "utterance", "query", "prompt", "instruction", "input", "output", "response", "label", "labels", "category", "class", "intent", "intents", "target", "gold", "sentiment", "stance", "split", "set", "subset", "fold", "partition", "lang", "language", "source", "author", "date", "url", "name", "type", "tokens"]
+    (
+        *("id", "idx", "index", "uuid", "guid", "text", "texts", "sentence", "sentences"),
+        *("content", "body", "message", "question", "answer", "headline", "title", "tweet"),
+        *("comment", "review", "document", "utterance", "query", "prompt", "instruction"),
+        *("input", "output", "response", "label", "labels", "category", "class", "intent"),
+        *("intents", "target", "gold", "sentiment", "stance", "split", "set", "subset", "fold"),
+        *("partition", "lang", "language", "source", "author", "date", "url", "name", "type"),
+        *("tokens",),
+    )
 )
 
 
@@ -22,6 +31,11 @@ class Shape(NamedTuple):
     width: int
     consistent: float  # the share of records that have this width
     broken: bool  # a closing quote that is none, or an open one at the end
+
+    @property
+    def even(self) -> int:
+        """How many records have the usual width."""
+        return round(self.records * self.consistent)
 
 
 def delimiter_of(text: str, tab: bool) -> str:
@@ -47,13 +61,12 @@ def quoting_of(text: str, delimiter: str) -> bool:
     if '"' not in text:
         return True
     on, off = shape_of(text, delimiter, quoting=True), shape_of(text, delimiter, quoting=False)
-    if on.consistent > off.consistent + 0.01:
-        return True
-    if off.consistent > on.consistent + 0.01:
+    # Where quotes glue lines together that are rows by themselves, or do not close where a cell
+    # ends, they are no quoting. A comma may well stand in a quoted line; a tab hardly ever does.
+    glued = off.even > on.even and off.consistent >= 0.9
+    if glued and (on.broken or delimiter == "\t"):
         return False
-    # Both read it evenly. Where quotes glue lines together that are rows by themselves, or do
-    # not close where a cell ends, they are no quoting.
-    return not (on.broken or on.records < off.records)
+    return off.consistent <= on.consistent + 0.01
 
 
 def header_of(rows: list[list[str]]) -> bool:

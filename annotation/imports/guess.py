@@ -2,16 +2,26 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from annotation.imports.mapping import Mapping, plain, split_of
 from annotation.imports.reasons import Row
 
 # Words of a column's name, the most telling first.
-ID = ["id", "uuid", "guid", "idx", "key", "index", "number"]
-TEXT = ["text", "sentence", "sentence_text", "content", "body", "tweet", "comment", "message", "review", "utterance", "document", "headline", "post", "question", "query", "response", "chatgpt_response", "cgpt_response", "answer", "premise", "prompt", "instruction", "passage", "abstract", "title", "tokens", "words"]
-REFERENCE = ["label", "labels", "gold", "gold_label", "gold_area", "category", "class", "intent", "intents", "target", "sentiment", "stance", "reference", "annotation", "tag", "tags", "emotion", "emotions"]
-SPLIT = ["split", "subset", "partition", "set", "fold"]
+ID = ("id", "uuid", "guid", "idx", "key", "index", "number")
+TEXT = (
+    *("text", "sentence", "sentence_text", "content", "body", "tweet", "comment", "message"),
+    *("review", "utterance", "document", "headline", "post", "question", "query", "response"),
+    *("chatgpt_response", "cgpt_response", "answer", "premise", "prompt", "instruction"),
+    *("passage", "abstract", "title", "tokens", "words"),
+)
+REFERENCE = (
+    *("label", "labels", "gold", "gold_label", "gold_area", "category", "class", "intent"),
+    *("intents", "target", "sentiment", "stance", "reference", "annotation", "tag", "tags"),
+    *("emotion", "emotions"),
+)
+SPLIT = ("split", "subset", "partition", "set", "fold")
 BEFORE = {"pre", "before", "previous", "preceding", "left"}
 AFTER = {"post", "after", "next", "following", "right"}
 SEPARATORS = (",", ";", "|")
@@ -48,7 +58,9 @@ def _words(column: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", column.lower()) if word]
 
 
-def _first(columns: list[str], wanted: list[str], fits) -> str | None:
+def _first(
+    columns: Iterable[str], wanted: tuple[str, ...], fits: Callable[[str], bool]
+) -> str | None:
     """The column with the most telling name: the whole name before a word of it."""
     for parts in (lambda c: [c.lower(), c.lower().strip("_")], _words):
         for name in wanted:

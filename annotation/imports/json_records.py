@@ -21,6 +21,7 @@ from annotation.imports.formats import EMPTY
 from annotation.imports.json_lines import FIRST, NO_OBJECT, keys_of
 from annotation.imports.json_scan import broken, elements, members, skip, start_of
 from annotation.imports.limits import Limits
+from annotation.imports.mapping import SPLITS
 from annotation.imports.normalise import decode
 from annotation.imports.reasons import (
     EXCERPT,
@@ -34,7 +35,6 @@ from annotation.imports.reasons import (
 )
 from annotation.imports.source import opened
 
-SPLITS = frozenset(["train", "training", "test", "testing", "dev", "val", "valid", "validation", "eval", "pool"])
 LISTS = ("data", "records", "rows", "items", "examples", "samples", "instances", "sentences")
 
 NO_RECORDS = gettext_noop(
@@ -173,10 +173,10 @@ def _keyed(text: str, found: dict[str, int]) -> _Layout:
         if key in full and text[start_of(text, full[key] + 1)] in "{[":
             return _Layout(((None, full[key]),))
     if full and len(lists) == len(found) and len(kinds) == 1 and kinds <= {"{", "[", '"'}:
-        if kinds == {'"'} and {key.lower() for key in full} & KNOWN - SPLITS:
+        if kinds == {'"'} and {key.lower() for key in full} & KNOWN - SPLITS.keys():
             raise ImportRefused(BY_COLUMN)
         words = [set(re.split(r"[\W_]+", key.lower())) for key in full]
-        split = all(word & SPLITS for word in words)
+        split = all(word & SPLITS.keys() for word in words)
         return _Layout(tuple(full.items()), "split" if split else "label")
     objects = [key for key, at in full.items() if text[start_of(text, at + 1)] == "{"]
     if len(objects) == 1:

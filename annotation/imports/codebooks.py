@@ -1,0 +1,131 @@
+"""Codebooks as files, JSON and Markdown, both ways: reading what was written gives equal rules.
+
+docs/codebooks.md describes both formats.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+
+from annotation.imports import codebook_json, codebook_markdown
+from annotation.imports.codebook_source import BadCodebook, Found
+from annotation.task_types.base import Example, LabelRule, Rules, TaskType
+from annotation.task_types.checks import faults, make_slug, next_key
+
+LARGEST = 2 * 1024 * 1024  # bytes
+# What stands where an example's text should be: an id of the source's own samples.
+BARE_ID = re.compile(r"(?=.*\d)[!-~]+")
+NUMBER = re.compile(r"[-+−]?\d+(\.\d+)?")
+
+Texts = Callable[[list[str]], dict[str, str]]  # the texts of the samples with these ids
+
+
+@dataclass(frozen=True)
+class CodebookFile:
+    """What a file says, ready to be kept, and what of it was left out or changed on the way."""
+
+    rules: Rules
+    remarks: tuple[str, ...]
+
+
+def read_codebook(content: bytes, task: TaskType, texts: Texts) -> CodebookFile:
+    """The rules in a file of either format; raises BadCodebook, whose messages say what to mend.
+
+    Examples that are given as ids of samples become these samples' texts.
+    """
+    text = _decoded(content)
+    if text.lstrip().startswith(("{", "[")):
+        found = codebook_json.read(text)
+    else:
+        found = codebook_markdown.read(text)
+    remarks = list(found.remarks)
+    if found.task_type and found.task_type != task.name:
+        message = _("The file is for the task type “%(theirs)s”; this project is “%(ours)s”.")
+        remarks.append(message % {"theirs": found.task_type, "ours": task.name})
+    labels = _with_numbers(_with_keys(_with_slugs(found), found), task)
+    labels = _with_examples(labels, found, texts, remarks)
+    rules = replace(found.rules, labels=labels)
+    if bad := faults(rules):
+        raise BadCodebook([str(fault) for fault in bad])
+    return CodebookFile(rules, tuple(remarks))
+
+
+def _decoded(content: bytes) -> str:
+    if len(content) > LARGEST:
+        message = _("The file is larger than %(n)d MB, too large for a codebook.")
+        raise BadCodebook([message % {"n": LARGEST // 1024**2}])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadCodebook([_("The file is not UTF-8 text. Save it as UTF-8.")]) from error
+    if not text.strip():
+        raise BadCodebook([_("The file is empty.")])
+    return text
+
+
+def _with_slugs(found: Found) -> list[LabelRule]:
+    taken = {label.slug for label in found.rules.labels if label.slug}
+    labels = []
+    for label in found.rules.labels:
+        slug = label.slug or make_slug(label.name, taken)
+        taken.add(slug)
+        labels.append(replace(label, slug=slug))
+    return labels
+
+
+def _with_keys(labels: list[LabelRule], found: Found) -> list[LabelRule]:
+    """Keys for the labels of which the file says nothing; a key left empty stays empty."""
+    taken = {label.key for label in labels}
+    keyed = []
+    for index, label in enumerate(labels):
+        key = next_key(taken) if index in found.keyless else label.key
+        taken.add(key)
+        keyed.append(replace(label, key=key))
+    return keyed
+
+
+def _with_numbers(labels: list[LabelRule], task: TaskType) -> list[LabelRule]:
+    """Points of the scale for ratings, read off slugs such as “-2” where the file gives none."""
+    if task.level == "nominal":
+        return [replace(label, number=None) for label in labels]
+    return [
+        replace(label, number=float(label.slug))
+        if label.number is None and NUMBER.fullmatch(label.slug)
+        else label
+        for label in labels
+    ]
+
+
+def _with_examples(
+    labels: list[LabelRule], found: Found, texts: Texts, remarks: list[str]
+) -> tuple[LabelRule, ...]:
+    bare = sorted({labels[i].examples[j].text for i, j in found.bare_examples})
+    known = texts(bare) if bare else {}
+    kept = []
+    for i, label in enumerate(labels):
+        examples, unknown = [], []
+        for j, example in enumerate(label.examples):
+            if (i, j) not in found.bare_examples or not BARE_ID.fullmatch(example.text):
+                examples.append(example)
+            elif example.text in known:
+                examples.append(Example(known[example.text]))
+            else:
+                unknown.append(example.text)
+        if unknown:
+            message = _(
+                "Label “%(name)s”: examples skipped, because no sample of this project has "
+                "these ids: %(ids)s."
+            )
+            remarks.append(message % {"name": label.name, "ids": ", ".join(unknown[:20])})
+        kept.append(replace(label, examples=tuple(examples)))
+    return tuple(kept)
+
+
+def as_json(rules: Rules, task: TaskType, edition: int | None = None) -> str:
+    return codebook_json.write(rules, task.name, edition)
+
+
+def as_markdown(rules: Rules, task: TaskType, edition: int | None = None) -> str:
+    return codebook_markdown.write(rules, task.name, edition)
