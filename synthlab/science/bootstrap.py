@@ -32,11 +32,11 @@ class Groups:
 
 
 def group(profile: np.ndarray, weights: np.ndarray, strata: np.ndarray | None) -> Groups:
-    """Group units by their profile, an (units, columns) array of whole numbers."""
+    """Group units (at least one) by their profile, a (units, columns) array of whole numbers."""
     stratum = np.zeros(len(weights), int) if strata is None else _numbered(strata)
     key = _numbered(weights)
     for column in (stratum, *profile.T):
-        key = _numbered(key * (np.ptp(column) + 1 if len(column) else 1) + column - column.min())
+        key = _numbered(key * (np.ptp(column) + 1) + column)
     _, first, size = np.unique(key, return_index=True, return_counts=True)
     return Groups(first, size, weights[first], stratum[first])
 

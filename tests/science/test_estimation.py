@@ -117,6 +117,13 @@ def test_korn_graubard_follows_its_formula():
     assert figure.interval == pytest.approx(clopper_pearson_interval(n_eff * p, n_eff))
 
 
+def test_a_lucky_variance_counts_for_no_more_than_the_answers_there_are():
+    pi = np.concatenate([np.full(40, 0.9), np.full(10, 0.5)])
+    y = np.concatenate([answers(20, 20), np.ones(10)])
+    figure = hajek_proportion(y, Design(pi))
+    assert 40 < figure.n_eff <= 50
+
+
 def test_where_all_answers_are_alike_kish_takes_the_place_of_the_variance():
     pi = np.array([0.5] * 10 + [0.05] * 10)
     low, high = hajek_proportion(np.ones(20), Design(pi)).interval
