@@ -1,0 +1,278 @@
+"""Drawing a round: decide, look at the trade, write it down in chunks, open it in one step."""
+
+import math
+import time
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import numpy as np
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from annotation import arrays
+from annotation.filters import SampleFilter
+from annotation.models import (
+    Assignment,
+    Codebook,
+    MachineAnnotator,
+    Project,
+    Round,
+    RoundAnnotator,
+    RoundItem,
+    Sample,
+    User,
+)
+from synthlab.science.selection import STRATEGIES, mixture
+from synthlab.science.selection.budget import budget, read
+from synthlab.science.selection.trade import Trade, trade
+
+CHUNK = 500
+LEASE = timedelta(seconds=60)
+NOTHING = ("", "0", "0%")
+POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)
+
+
+class CannotDraw(ValueError):
+    """The round cannot be drawn as designed; the message says what to change."""
+
+
+class BeingDrawn(CannotDraw):
+    """The same draw was asked for a moment ago and is still being written."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a manager decides about a round. Budget and audit are as people write them: 200, 15%."""
+
+    codebook: Codebook | None
+    strategy: str
+    budget: str
+    seed: int
+    audit: str = ""
+    machine: MachineAnnotator | None = None
+    which: SampleFilter = POOL
+    name: str = ""
+    purpose: str = Round.Purpose.REVIEW
+    overlap: int = 1
+    blind: bool = True
+    annotators: tuple[User, ...] = ()
+    key: uuid.UUID | None = None  # a draw that is sent twice is made once
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The draw as it would be made now, and what a manager should know before making it."""
+
+    which: SampleFilter  # the design's, with its machine
+    frame: arrays.Frame
+    drawn: mixture.Mixture
+    trade: Trade
+    seats: int
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(project: Project, design: Design) -> Plan:
+    """Draw in memory: the same design over the same frame always gives the same samples."""
+    _check(design)
+    which = replace(design.which, machine=design.machine.pk if design.machine else None)
+    frame = arrays.frame(project, which)
+    if not frame.pool.size:
+        raise CannotDraw(_("No sample is in the frame: widen the filter or import samples."))
+    main, audit = _amounts(design, frame)
+    strategy = STRATEGIES[design.strategy]()
+    drawn = mixture.draw(frame.pool, strategy, main, audit, np.random.default_rng(design.seed))
+    bargain = trade(frame.pool, drawn)
+    notes = [*_notes(project, design, frame, main + audit), *_people_notes(design)]
+    return Plan(which, frame, drawn, bargain, bargain.samples * design.overlap, notes)
+
+
+def _check(design):
+    if design.codebook is None or not design.codebook.is_published:
+        raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
+    if design.seed < 0:
+        raise CannotDraw(_("A seed is a whole number, not below 0."))
+    if design.strategy not in STRATEGIES:
+        raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
+    if "probabilities" in STRATEGIES[design.strategy].needs:
+        if design.machine is None:
+            raise CannotDraw(_("This strategy needs a machine: start a label run first."))
+        if not design.machine.suggestions.exists():
+            raise CannotDraw(_("This machine has not labelled anything yet: start a label run."))
+
+
+def _amounts(design, frame):
+    """How many samples the strategy takes and how many the audit takes."""
+    try:
+        audit = 0 if design.audit.strip() in NOTHING else _audit(design.audit, frame)
+        main = (
+            0 if audit and design.budget.strip() in NOTHING else budget(design.budget, frame.pool)
+        )
+    except ValueError as error:
+        raise CannotDraw(str(error)) from error
+    if main + audit == 0:
+        raise CannotDraw(_("This budget draws no sample: every sample is above the threshold."))
+    return main, audit
+
+
+def _audit(wish, frame):
+    if "confidence_below" in read(wish.strip()):
+        raise CannotDraw(_("The audit part is drawn by lot: give it in samples or per cent."))
+    return budget(wish.strip(), frame.pool)
+
+
+def _notes(project, design, frame, wanted):
+    size = frame.pool.size
+    stated = [read(wish.strip()) for wish in (design.budget, design.audit) if wish.strip()]
+    if max(wanted, sum(wish.get("samples", 0) for wish in stated)) > size:
+        yield ngettext(
+            "The frame holds %(n)d sample: all of it is drawn.",
+            "The frame holds %(n)d samples: all of them are drawn.",
+            size,
+        ) % {"n": size}
+    if design.machine and design.machine.codebook_id != design.codebook.pk:
+        yield _("The machine followed another edition of the codebook than this round will.")
+    if frame.pool.confidence is not None and design.strategy != "uniform":
+        unknown = int(np.isnan(frame.pool.confidence).sum())
+        if unknown:
+            yield ngettext(
+                "%(n)d sample of the frame has no stated confidence and comes first.",
+                "%(n)d samples of the frame have no stated confidence and come first.",
+                unknown,
+            ) % {"n": unknown}
+
+
+def _people_notes(design):
+    people = len(design.annotators)
+    if not people:
+        yield _("Nobody is asked to work in it yet: add annotators on its page.")
+    elif people < design.overlap:
+        yield ngettext(
+            "Each sample asks for %(overlap)d answers, but %(people)d person is asked: add more.",
+            "Each sample asks for %(overlap)d answers, but %(people)d people are asked: add more.",
+            people,
+        ) % {"overlap": design.overlap, "people": people}
+
+
+def draw_round(project: Project, design: Design, created_by: User | None = None) -> Round:
+    """Draw and open a round. Asked twice with one key, it is one round; raises CannotDraw.
+
+    The rows are written in short transactions while nobody sees the round. If the writer dies,
+    the round stays in the state `drawing`; the next draw of the project clears it away.
+    """
+    if drawn := _drawn_already(project, design.key):
+        return drawn
+    clear_abandoned_draws(project)
+    planned = plan(project, design)
+    round_ = _begin(project, design, planned, created_by)
+    _write(round_, planned)
+    _open(round_, design.annotators)
+    return round_
+
+
+def _drawn_already(project, key):
+    found = project.rounds.filter(draw_key=key).first() if key else None
+    if found and found.state == Round.State.DRAWING and found.drawing_until > now():
+        raise BeingDrawn(_("This round is being drawn; it appears in a moment."))
+    return found if found and found.state != Round.State.DRAWING else None
+
+
+def clear_abandoned_draws(project: Project) -> None:
+    """Take away what a writer that died has left: nobody has seen any of it."""
+    left = project.rounds.filter(state=Round.State.DRAWING, drawing_until__lt=now())
+    for round_ in left:
+        with transaction.atomic():
+            round_.assignments.all().delete()
+            round_.items.all().delete()
+            round_.delete()
+
+
+def _begin(project, design, planned, created_by):
+    drawn = planned.trade
+    try:
+        with transaction.atomic():
+            return Round.objects.create(
+                project=project,
+                name=design.name or _("Round %(n)d") % {"n": project.rounds.count() + 1},
+                purpose=design.purpose,
+                codebook=design.codebook,
+                machine=design.machine,
+                strategy=design.strategy,
+                parameters={
+                    "budget": design.budget,
+                    "audit": design.audit,
+                    "samples": drawn.samples,
+                    "audit_samples": drawn.audit,
+                    "notes": planned.notes,
+                },
+                seed=design.seed,
+                frame={
+                    "filter": planned.which.stated(),
+                    "size": planned.frame.pool.size,
+                    "hash": planned.frame.hash,
+                },
+                overlap=design.overlap,
+                blind=design.blind,
+                created_by=created_by,
+                draw_key=design.key,
+                drawing_until=now() + LEASE,
+            )
+    except IntegrityError as error:
+        raise BeingDrawn(_("This round is being drawn; it appears in a moment.")) from error
+
+
+def _write(round_, planned):
+    drawn = planned.drawn
+    samples = planned.frame.samples[drawn.rows]
+    for start in range(0, len(samples), CHUNK):
+        began = time.monotonic()
+        ranks = range(start, min(start + CHUNK, len(samples)))
+        with transaction.atomic():
+            _hold(round_)
+            items = RoundItem.objects.bulk_create(
+                RoundItem(
+                    round=round_,
+                    sample_id=int(samples[rank]),
+                    rank=rank,
+                    score=known(drawn.scores[rank]),
+                    stratum=drawn.part[rank],
+                    inclusion=known(drawn.inclusion[rank]),
+                )
+                for rank in ranks
+            )
+            Assignment.objects.bulk_create(seats_at(round_, items))
+        if ranks.stop < len(samples):
+            time.sleep(time.monotonic() - began)  # so that answers are never kept waiting
+
+
+def _hold(round_):
+    """Keep the lease; whoever lost it (it slept too long and was cleared away) stops here."""
+    mine = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWING)
+    if not mine.update(drawing_until=now() + LEASE):
+        raise CannotDraw(_("The draw took too long and was given up: draw again."))
+
+
+def known(number: float) -> float | None:
+    """A number as the tables hold it: NaN is null."""
+    return None if math.isnan(number) else float(number)
+
+
+def seats_at(round_: Round, items: list[RoundItem]) -> list[Assignment]:
+    """As many empty seats at each item as the round asks answers for."""
+    return [
+        Assignment(round=round_, round_item=item, seat=seat, priority=item.rank)
+        for item in items
+        for seat in range(1, round_.overlap + 1)
+    ]
+
+
+@transaction.atomic
+def _open(round_, annotators):
+    _hold(round_)
+    RoundAnnotator.objects.bulk_create(
+        RoundAnnotator(round=round_, user=user) for user in annotators
+    )
+    round_.state, round_.drawing_until = Round.State.OPEN, None
+    round_.save(update_fields=["state", "drawing_until"])

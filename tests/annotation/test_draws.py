@@ -1,0 +1,263 @@
+"""Drawing rounds: what is drawn, what is logged of it, and what survives a crash."""
+
+import json
+import uuid
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from annotation import arrays
+from annotation.actions import draws
+from annotation.actions.draws import BeingDrawn, CannotDraw, Design, draw_round, plan
+from annotation.filters import SampleFilter
+from annotation.models import Assignment, Round, RoundItem, Sample, Suggestion
+from tests.factories import (
+    make_annotator,
+    make_codebook,
+    make_machine,
+    make_project,
+    make_round,
+    make_sample,
+    make_suggestion,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    """Forty samples; a machine says yes with confidence .5, .51, .52 ..."""
+    project = make_project()
+    machine = make_machine(project, make_codebook(project))
+    for i in range(40):
+        sample = make_sample(project, f"text {i}")
+        make_suggestion(machine, sample, {"yes": 0.5 + i / 100, "no": 0.5 - i / 100})
+    return project
+
+
+def design(project, **changes):
+    return Design(
+        **{
+            "codebook": project.edition(),
+            "strategy": "least_confidence",
+            "budget": "10",
+            "machine": project.machines.first(),
+            "annotators": (make_annotator(project),),
+            "seed": 7,
+            **changes,
+        }
+    )
+
+
+def drawn(round_):
+    return list(round_.items.order_by("rank").values_list("sample", flat=True))
+
+
+def test_the_least_confident_are_drawn_and_measure_nothing(project):
+    round_ = draw_round(project, design(project))
+    expected = list(Sample.objects.order_by("pk").values_list("pk", flat=True)[:10])
+    assert drawn(round_) == expected
+    assert set(round_.items.values_list("inclusion", "stratum")) == {(None, "least_confidence")}
+
+
+def test_the_audit_part_is_drawn_by_lot_with_its_chance_logged(project):
+    round_ = draw_round(project, design(project, budget="15%", audit="10%"))
+    audit = round_.items.filter(stratum="audit")
+    assert round_.items.count() == 6 + 4
+    assert set(audit.values_list("inclusion", flat=True)) == {4 / 40}
+    assert not round_.items.exclude(stratum="audit").exclude(inclusion=None).exists()
+
+
+def test_a_uniform_round_gives_every_item_the_same_chance(project):
+    round_ = draw_round(project, design(project, strategy="uniform", machine=None))
+    assert set(round_.items.values_list("inclusion", flat=True)) == {10 / 40}
+
+
+def test_the_seed_decides_the_draw(project):
+    same = [
+        drawn(draw_round(project, design(project, strategy="uniform", which=SampleFilter())))
+        for _ in range(2)
+    ]
+    other = draw_round(project, design(project, strategy="uniform", which=SampleFilter(), seed=8))
+    assert same[0] == same[1] != drawn(other)
+
+
+def test_the_frame_is_logged_with_its_filter_size_and_hash(project):
+    round_ = draw_round(project, design(project, which=SampleFilter(text="text 1", split="pool")))
+    ids = Sample.objects.filter(text__contains="text 1").order_by("pk").values_list("pk", flat=True)
+    assert round_.frame == {
+        "filter": {"text": "text 1", "split": "pool", "machine": round_.machine_id},
+        "size": 11,
+        "hash": arrays.hash_of(arrays.np.array(ids)),
+    }
+
+
+def test_by_default_what_was_drawn_before_and_other_splits_stay_out(project):
+    make_sample(project, "kept for tests", split="test")
+    first = draw_round(project, design(project))
+    second = draw_round(project, design(project, budget="100%"))
+    assert second.frame["size"] == 30
+    assert not set(drawn(first)) & set(drawn(second))
+
+
+def test_each_sample_has_a_seat_for_each_answer_asked_for(project):
+    round_ = draw_round(project, design(project, overlap=3))
+    assert Assignment.objects.open().filter(round=round_).count() == 30
+    assert set(round_.assignments.values_list("seat", flat=True)) == {1, 2, 3}
+
+
+def test_a_missing_confidence_is_drawn_first(project):
+    silent = make_sample(project, "the machine said nothing")
+    unstated = make_sample(project, "the machine did not say how sure")
+    Suggestion.objects.create(
+        machine=project.machines.get(), sample=unstated, value={"label": "no"}, code="no",
+        probabilities={"no": 1}, source="verbalized",
+    )  # fmt: skip
+    round_ = draw_round(project, design(project, budget="2"))
+    assert set(drawn(round_)) == {silent.pk, unstated.pk}
+    assert set(round_.items.values_list("score", flat=True)) == {None}
+
+
+def test_a_threshold_draws_what_is_below_it(project):
+    assert draw_round(project, design(project, budget="confidence<0.6")).items.count() == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"which": SampleFilter(text="nowhere")}, "No sample is in the frame"),
+        ({"codebook": None}, "Publish the codebook"),
+        ({"machine": None}, "needs a machine"),
+        ({"budget": "a lot"}, "is no budget"),
+        ({"budget": "200%"}, "at most 100"),
+        ({"budget": "confidence<0.3"}, "above the threshold"),
+        ({"audit": "confidence<0.8"}, "drawn by lot"),
+        ({"seed": -1}, "seed"),
+        ({"strategy": "astrology"}, "is no strategy"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why_and_leaves_nothing(project, changes, message):
+    with pytest.raises(CannotDraw, match=message):
+        draw_round(project, design(project, **changes))
+    assert not Round.objects.exists()
+
+
+def test_a_budget_above_the_frame_takes_all_and_says_so(project):
+    round_ = draw_round(project, design(project, budget="500"))
+    assert round_.items.count() == 40
+    assert round_.parameters["notes"] == ["The frame holds 40 samples: all of them are drawn."]
+    assert set(round_.items.values_list("inclusion", flat=True)) == {1.0}
+
+
+def test_the_trade_is_known_before_the_draw(project):
+    trade = plan(project, design(project, budget="10", audit="20")).trade
+    confidence = [0.5 + i / 100 for i in range(40)]
+    assert trade.expected_accuracy == pytest.approx(sum(confidence) / 40)
+    assert trade.measuring == 20
+    low, high = trade.expected_interval
+    # Wilson for 0.695 at n = 20: (.7910 ± 1.96 sqrt(.0106 + .0024)) / 1.1921.
+    assert (low, high) == (pytest.approx(0.4761, abs=1e-4), pytest.approx(0.8510, abs=1e-4))
+    doubt = 40 - sum(confidence)
+    assert 0 < trade.expected_errors < trade.errors_in_frame == pytest.approx(doubt)
+
+
+def test_without_an_audit_nothing_is_measured(project):
+    trade = plan(project, design(project)).trade
+    assert trade.measuring == 0
+    assert trade.expected_interval is None
+    assert trade.expected_errors == pytest.approx(10 - sum(0.5 + i / 100 for i in range(10)))
+
+
+def test_one_draw_asked_for_twice_is_one_round(project):
+    asked = design(project, key=uuid.uuid4())
+    assert draw_round(project, asked) == draw_round(project, asked)
+    assert Round.objects.count() == 1
+
+
+def test_a_draw_that_is_being_written_is_not_begun_again(project):
+    key = uuid.uuid4()
+    make_unfinished(project, key, now() + timedelta(seconds=30))
+    with pytest.raises(BeingDrawn):
+        draw_round(project, design(project, key=key))
+
+
+def test_a_draw_whose_writer_died_is_made_anew(project):
+    key = uuid.uuid4()
+    left = make_unfinished(project, key, now() - timedelta(seconds=1))
+    round_ = draw_round(project, design(project, key=key))
+    assert round_.state == Round.State.OPEN
+    assert not Round.objects.filter(pk=left.pk).exists()
+    assert round_.items.count() == RoundItem.objects.count() == 10
+
+
+def make_unfinished(project, key, until):
+    """What a killed writer leaves: some rows, and a round that nobody sees."""
+    round_ = make_round(project, samples=[Sample.objects.first()])
+    Round.objects.filter(pk=round_.pk).update(
+        state="drawing", draw_key=key, drawing_until=until, seed=7
+    )
+    return round_
+
+
+def test_a_writer_that_lost_its_lease_stops(project):
+    planned = plan(project, design(project))
+    round_ = draws._begin(project, design(project), planned, None)
+    Round.objects.filter(pk=round_.pk).delete()
+    with pytest.raises(CannotDraw, match="given up"):
+        draws._write(round_, planned)
+    assert not RoundItem.objects.exists()
+
+
+def draw(*args):
+    out = StringIO()
+    call_command("draw", *args, "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_the_command_draws_and_prints_what_it_did(project):
+    annotator = make_annotator(project)
+    said = draw(
+        project.name, "--strategy", "least_confidence", "--budget", "15%", "--audit", "5%",
+        "--overlap", "2", "--seed", "3", "--annotator", annotator.username,
+    )  # fmt: skip
+    round_ = Round.objects.get(pk=said["round"])
+    assert (said["samples"], said["audit"], said["seats"], said["seed"]) == (8, 2, 16, 3)
+    assert said["frame"]["hash"] == round_.frame["hash"]
+    assert said["annotators"] == [annotator.username]
+    assert "2 answers, but 1 person" in said["notes"][0]
+    assert round_.seats.get().user == annotator
+
+
+def test_the_command_asks_all_annotators_unless_told_otherwise(project):
+    people = {make_annotator(project).username, make_annotator(project).username}
+    assert set(draw(str(project.pk), "--budget", "5")["annotators"]) == people
+
+
+def test_the_command_says_in_json_too_what_failed(project):
+    out = StringIO()
+    with pytest.raises(CommandError, match="is no budget"):
+        call_command("draw", project.name, "--budget", "many", "--json", stdout=out)
+    assert "is no budget" in json.loads(out.getvalue())["error"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["no such project", "--budget", "5"], "There is no project"),
+        (["{name}", "--budget", "5", "--annotator", "nobody"], "takes no part"),
+        (["{name}", "--budget", "5", "--machine", "999"], "no machine annotator 999"),
+        (["{name}", "--budget", "5", "--overlap", "0"], "at least 1"),
+    ],
+)
+def test_the_command_names_what_it_does_not_find(project, args, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("draw", *(arg.format(name=project.name) for arg in args))
+
+
+def test_two_projects_of_one_name_must_be_told_apart(project):
+    make_project(name=project.name)
+    with pytest.raises(CommandError, match="give a number"):
+        call_command("draw", project.name, "--budget", "5")
