@@ -9,6 +9,8 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
+from tests.openai_server import OpenAIServer
+
 _connect = socket.socket.connect
 
 
@@ -42,3 +44,10 @@ def committed_db(transactional_db):
     with connection.schema_editor() as editor:
         for step in steps:
             step.code(apps, editor)
+
+
+@pytest.fixture
+def openai_server():
+    """A scripted OpenAI-compatible server with an empty ledger."""
+    with OpenAIServer() as server:
+        yield server

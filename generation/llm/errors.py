@@ -101,9 +101,12 @@ def _kind(status: int, error: Mapping[str, Any], said: str) -> ErrorKind:
 
 
 def _parameter(error: Mapping[str, Any], said: str) -> str:
-    named = f"{error.get('param')} {said}"
-    found = (p for p in REFUSED_PARAMETERS if re.search(rf"\b{p}\b", named))
-    return next(found, "") if "messages" not in str(error.get("param")) else ""
+    """The parameter that is refused: the named one, else the first that the message mentions
+    ("max_tokens is not supported, use max_completion_tokens")."""
+    if isinstance(named := error.get("param"), str) and named:
+        return named.split(".")[0] if named.split(".")[0] in REFUSED_PARAMETERS else ""
+    mentioned = re.search(rf"\b(?:{'|'.join(REFUSED_PARAMETERS)})\b", said)
+    return mentioned[0] if mentioned else ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

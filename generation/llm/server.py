@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from http.client import responses
 from types import TracebackType
 from typing import Any
 
@@ -190,8 +190,7 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> bool:
     length = answer.claimed
     if length is None and isinstance(answer.body, bytes):
         length = len(answer.body)
-    reason = HTTPStatus(answer.status).phrase
-    head = [f"HTTP/1.1 {answer.status} {reason}"]
+    head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}"]
     head += [f"{name}: {value}" for name, value in answer.headers.items()]
     head.append("connection: close" if length is None else f"content-length: {length}")
     start = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace")

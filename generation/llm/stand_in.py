@@ -127,19 +127,28 @@ def yes_shares(scores: Sequence[float]) -> Floats:
     return np.asarray(1 / (1 + np.exp(-2 * SHARPNESS * (values - bar))))
 
 
-def shared_words(text: str, label: LabelText) -> list[str]:
-    """Up to three pieces of the sample that the label's texts hold too, the longest first."""
-    known = " ".join([label.words, *label.examples]).casefold()
+def shared_words(text: str, label: LabelText, others: Sequence[LabelText]) -> list[str]:
+    """Up to three pieces of the sample that the label's texts hold too: first those that few other
+    labels hold, then the longer ones."""
     pieces = set(re.findall(r"[^\W\d_]{4,}", text))
     for run in re.findall("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}", text):
         pieces |= {run[i : i + n] for n in (2, 3, 4) for i in range(len(run) - n + 1)}
-    shared = sorted(p for p in pieces if p.casefold() in known)
-    return sorted(shared, key=lambda piece: -len(piece))[:3]
+    known = _texts(label)
+    elsewhere = [_texts(other) for other in others if other is not label]
+    shared = sorted(piece for piece in pieces if piece.casefold() in known)
+    return sorted(
+        shared, key=lambda piece: (sum(piece.casefold() in o for o in elsewhere), -len(piece))
+    )[:3]
+
+
+def _texts(label: LabelText) -> str:
+    return " ".join([label.words, *label.examples]).casefold()
 
 
 def rationale(asked: Asked, slug: str) -> str:
+    """Why, in words that the sample and the label have in common."""
     label = next((label for label in asked.labels if label.slug == slug), None)
-    words = shared_words(asked.text, label) if label else []
+    words = shared_words(asked.text, label, asked.labels) if label else []
     if not words:
         return f"No words shared with “{slug}” ({WHAT_IT_IS})."
     quoted = ", ".join(f"“{word}”" for word in words)
@@ -260,7 +269,12 @@ def reply_to(body: Mapping[str, Any], raw: bytes) -> dict[str, Any]:
 
 
 def _small_talk(body: Mapping[str, Any]) -> Said:
-    """For prompts that are not ours: an instance of the schema asked for, or what it is."""
+    """For prompts that are not ours, such as a probe's: what its form asks for, or what it is."""
+    words = "\n".join(str(message.get("content", "")) for message in body["messages"])
+    if match := re.search(r"Answer every message with the single word (\w+)", words):
+        return Said(match[1])
+    if options := re.findall(r"^([A-Z]) = ", words, re.M):
+        return Said(options[0], tuple((letter, 1 / len(options)) for letter in options))
     schema = ((body.get("response_format") or {}).get("json_schema") or {}).get("schema")
     if not isinstance(schema, dict):
         return Said(f"I am the {WHAT_IT_IS}.")

@@ -1,0 +1,119 @@
+"""Finding out what an endpoint and model can do, by a handful of small paid calls.
+
+It asks through a function of the caller's, so that every call gets its row in the ledger. Nothing
+is called without the user's consent: the page says what this costs.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from generation.llm.base import SYSTEM, USER, Capabilities, LLMError, Message, Reply, Request
+from generation.llm.replies import (
+    ReplyError,
+    Schema,
+    check,
+    object_schema,
+    parse_json,
+    response_format,
+)
+
+Ask = Callable[[Request], Awaitable[Reply]]
+
+MOST_CALLS = 8
+ROOM = 64
+LEARNABLE = ("max_tokens", "temperature", "seed")
+SCHEMA: Schema = object_schema({"colour": {"type": "string", "enum": ["blue", "green"]}})
+SECRET_WORD = "BLUE"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a probe found, with a sentence for each finding to show to the manager.
+
+    `error` is set where the endpoint could not be talked to at all; the rest is then not known.
+    """
+
+    capabilities: Capabilities
+    sentences: tuple[str, ...]
+    error: LLMError | None = None
+
+
+async def probe(ask: Ask, model: str) -> Findings:
+    """Makes at most MOST_CALLS calls. Never raises LLMError: what goes wrong is a finding."""
+    chat = Request((Message(USER, "Answer with the word ok."),), model, ROOM, 0.0, seed=1)
+    capabilities, sentences = Capabilities(), []
+    for _ in range(len(LEARNABLE) + 1):
+        try:
+            reply = await ask(chat.fitted(capabilities))
+        except LLMError as error:
+            if error.parameter not in LEARNABLE or error.parameter in capabilities.refused:
+                return Findings(replace(capabilities, chat=False), (error.message,), error)
+            refused = (*capabilities.refused, error.parameter)
+            capabilities = replace(capabilities, refused=refused)
+            sentences.append(f"The parameter “{error.parameter}” is refused and is left out.")
+        else:
+            break
+    capabilities = replace(capabilities, chat=True)
+    sentences.append(_chat_sentence(reply, model))
+    for find in (_logprobs, _json_schema, _system_role):
+        capabilities, sentence = await find(ask, model, capabilities)
+        sentences.append(sentence)
+    return Findings(capabilities, tuple(sentences))
+
+
+def _chat_sentence(reply: Reply, model: str) -> str:
+    if not reply.text.strip():
+        return "Chat works, but the reply was empty: the model spends its tokens on reasoning."
+    if reply.model_returned and reply.model_returned != model:
+        return f"Chat works. The endpoint says that “{reply.model_returned}” answered."
+    return "Chat works."
+
+
+async def _try(ask: Ask, request: Request) -> Reply | LLMError:
+    try:
+        return await ask(request)
+    except LLMError as error:
+        return error
+
+
+async def _logprobs(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+    question = Message(USER, "Which is a colour?\nA = blue\nB = seven\nAnswer with one letter.")
+    reply = await _try(ask, Request((question,), model, 1, 0.0, seed=1, logprobs=20).fitted(known))
+    if isinstance(reply, LLMError):
+        return replace(known, logprobs=_refusal(reply)), f"No log probabilities: {reply.message}"
+    if reply.logprobs and len(reply.logprobs[0]) > 1:
+        found = len(reply.logprobs[0])
+        return replace(known, logprobs=True), f"Log probabilities work, with {found} alternatives."
+    return replace(known, logprobs=False), "No log probabilities: the parameter is ignored."
+
+
+async def _json_schema(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+    question = Message(USER, "What is the colour of the sky? Answer as JSON.")
+    request = Request((question,), model, ROOM, 0.0, seed=1).fitted(known)
+    reply = await _try(ask, replace(request, response_format=response_format("answer", SCHEMA)))
+    if isinstance(reply, LLMError):
+        return replace(known, json_schema=_refusal(reply)), f"No JSON schema: {reply.message}"
+    try:
+        check(parse_json(reply.text).value, SCHEMA)
+    except ReplyError as error:
+        return replace(known, json_schema=False), f"No JSON schema: {error.detail}"
+    return replace(known, json_schema=True), "JSON schema works."
+
+
+async def _system_role(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+    messages = (
+        Message(SYSTEM, f"Answer every message with the single word {SECRET_WORD}."),
+        Message(USER, "Hello"),
+    )
+    reply = await _try(ask, Request(messages, model, ROOM, 0.0, seed=1).fitted(known))
+    if isinstance(reply, LLMError):
+        return replace(known, system_role=_refusal(reply)), f"No system role: {reply.message}"
+    if SECRET_WORD.lower() in reply.text.lower():
+        return replace(known, system_role=True), "The system role is followed."
+    folded = "The system role is not followed; the codebook goes into the user message."
+    return replace(known, system_role=False), folded
+
+
+def _refusal(error: LLMError) -> bool | None:
+    """A plain refusal says no; a timeout or a rate limit says nothing."""
+    return False if error.kind in {"bad_request", "context_overflow", "server"} else None
