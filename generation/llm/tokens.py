@@ -1,6 +1,5 @@
 """Token counts and money without asking anybody: estimates for before a call, prices for after."""
 
-import math
 import re
 from collections.abc import Iterable
 
@@ -8,7 +7,6 @@ from generation.llm.base import Message, Request
 
 MILLION = 1_000_000
 PER_MESSAGE = 4  # role and separators of the chat format
-SAFETY = 1.1
 # Scripts written without spaces, or with syllable blocks: about one token for each character.
 WIDE = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u9fff\ua960-\ua97f"
@@ -17,9 +15,15 @@ WIDE = re.compile(
 
 
 def estimate(text: str) -> int:
-    """About how many tokens a text has: one a CJK character, one for four others, plus a tenth."""
-    wide = len(WIDE.findall(text))
-    return math.ceil(SAFETY * (wide + (len(text) - wide) / 4))
+    """About how many tokens a text has: one for each wide character, for two of other scripts and
+    for four of ASCII, plus a tenth."""
+    if text.isascii():
+        quarters = len(text)
+    else:
+        wide = len(WIDE.findall(text))
+        ascii_ = len(text.encode("ascii", "ignore"))
+        quarters = 4 * wide + ascii_ + 2 * (len(text) - wide - ascii_)
+    return -(-quarters * 11 // 40)
 
 
 def estimate_messages(messages: Iterable[Message]) -> int:
