@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import accounts, projects
+from annotation.views import accounts, machines, projects
 
 app_name = "annotation"
 urlpatterns = [
@@ -13,5 +13,7 @@ urlpatterns = [
         accounts.withdraw_invitation,
         name="withdraw_invitation",
     ),
+    path("projects/<int:project_id>/machines/", machines.machines, name="machines"),
+    path("machines/<int:machine_id>/", machines.machine, name="machine"),
     path("invitations/<str:token>/", accounts.invitation, name="invitation"),
 ]

@@ -1,0 +1,87 @@
+"""Machine annotators and how sure they are: /projects/<id>/machines/, /machines/<id>/."""
+
+from django.http import Http404
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from annotation.access import MANAGER, admits, machine_for, project_for
+from annotation.reports import charts
+from annotation.reports import machines as reports
+
+SHOWN = 25
+
+
+@admits(MANAGER)
+@require_safe
+def machines(request, project_id):
+    project = project_for(request, project_id)
+    context = {
+        "project": project,
+        "section": "machines",
+        "machines": reports.machines_of(project),
+    }
+    return render(request, "annotation/machines.html", context)
+
+
+@admits(MANAGER)
+@require_safe
+def machine(request, machine_id):
+    """The distribution of one measure, by label, and the samples behind one bar of it."""
+    row = machine_for(request, machine_id)
+    rules = row.codebook.rules()
+    measure, label = (
+        _choice(request, "measure", reports.MEASURES),
+        _choice(request, "label", ("", *rules.slugs)),
+    )
+    found = reports.distribution(row, measure, label)
+    names = [label_rule.name for label_rule in rules.labels]
+    urls = [_bar_url(row, measure, label, bar) for bar in found.bars]
+    titles = (_(measure.capitalize()), _("Samples"))
+    context = {
+        "project": row.project,
+        "section": "machines",
+        "machine": row,
+        "rules": rules,
+        "measure": measure,
+        "label": label,
+        "distribution": found,
+        "rows": list(zip(found.bars, urls, strict=True)),
+        "chart": charts.histogram(found, names, urls, titles),
+        "labels": reports.label_rows(row),
+        **_behind(request, row, measure, label),
+    }
+    return render(request, "annotation/machine.html", context)
+
+
+def _choice(request, name, allowed):
+    value = request.GET.get(name, allowed[0])
+    if value not in allowed:
+        raise Http404
+    return value
+
+
+def _bar_url(row, measure, label, bar):
+    query = {"measure": measure, "label": label, "low": f"{bar.low:.6f}", "high": f"{bar.high:.6f}"}
+    return f"{reverse('annotation:machine', args=[row.pk])}?{urlencode(query)}#behind"
+
+
+def _behind(request, row, measure, label):
+    """The samples of the chosen bar, page by page; nothing without a chosen bar."""
+    try:
+        low, high = float(request.GET["low"]), float(request.GET["high"])
+        page = max(int(request.GET.get("page", 1)), 1)
+    except (KeyError, ValueError):
+        return {"low": None}
+    found = list(
+        reports.behind(row, measure, low, high, label)[(page - 1) * SHOWN : page * SHOWN + 1]
+    )
+    return {
+        "low": low,
+        "high": high,
+        "behind": found[:SHOWN],
+        "page": page,
+        "next_page": page + 1 if len(found) > SHOWN else None,
+    }
