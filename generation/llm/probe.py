@@ -1,10 +1,10 @@
 """Finding out what an endpoint and model can do, by a handful of small paid calls.
 
-It asks through a function of the caller's, so that every call gets its row in the ledger. Nothing
-is called without the user's consent: the page says what this costs.
+`probing` says what to ask next and learns from what came back, so that the caller makes the calls
+and gives each its row in the ledger. Nothing is called without the user's consent.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 
 from generation.llm.base import SYSTEM, USER, Capabilities, LLMError, Message, Reply, Request
@@ -18,6 +18,9 @@ from generation.llm.replies import (
 )
 
 Ask = Callable[[Request], Awaitable[Reply]]
+Asking = Generator[Request, Reply | LLMError, tuple[Capabilities, str]]
+
+PROBES = ("chat", "logprobs", "json_schema", "system_role")
 
 MOST_CALLS = 8
 ROOM = 64
@@ -40,25 +43,54 @@ class Findings:
 
 async def probe(ask: Ask, model: str) -> Findings:
     """Makes at most MOST_CALLS calls. Never raises LLMError: what goes wrong is a finding."""
-    chat = Request((Message(USER, "Answer with the word ok."),), model, ROOM, 0.0, seed=1)
-    capabilities, sentences = Capabilities(), []
-    for _ in range(len(LEARNABLE) + 1):
-        try:
-            reply = await ask(chat.fitted(capabilities))
-        except LLMError as error:
-            if error.parameter not in LEARNABLE or error.parameter in capabilities.refused:
-                return Findings(replace(capabilities, chat=False), (error.message,), error)
-            refused = (*capabilities.refused, error.parameter)
-            capabilities = replace(capabilities, refused=refused)
-            sentences.append(f"The parameter “{error.parameter}” is refused and is left out.")
-        else:
+    asking = probing(model)
+    try:
+        request = next(asking)
+        while True:
+            request = asking.send(await _answer(ask, request))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def _answer(ask: Ask, request: Request) -> Reply | LLMError:
+    try:
+        return await ask(request)
+    except LLMError as error:
+        return error
+
+
+def probing(model: str) -> Generator[Request, Reply | LLMError, Findings]:
+    """Yields one request after the other and is sent the reply or the error; ends in Findings."""
+    known, sentences = Capabilities(), []
+    reply = yield _chat(model)
+    for _ in LEARNABLE:
+        if isinstance(reply, Reply) or reply.parameter not in {*LEARNABLE} - {*known.refused}:
             break
-    capabilities = replace(capabilities, chat=True)
+        known = replace(known, refused=(*known.refused, reply.parameter))
+        sentences.append(f"The parameter “{reply.parameter}” is refused and is left out.")
+        reply = yield _chat(model).fitted(known)
+    if isinstance(reply, LLMError):
+        return Findings(replace(known, chat=False), (*sentences, reply.message), reply)
+    known = replace(known, chat=True)
     sentences.append(_chat_sentence(reply, model))
     for find in (_logprobs, _json_schema, _system_role):
-        capabilities, sentence = await find(ask, model, capabilities)
+        known, sentence = yield from find(model, known)
         sentences.append(sentence)
-    return Findings(capabilities, tuple(sentences))
+    return Findings(known, tuple(sentences))
+
+
+def preview(model: str) -> list[Request]:
+    """The requests of a probe that meets no refusal, for showing what it may cost."""
+    silent = Reply(text="", raw="")
+    asking = probing(model)
+    requests = [next(asking)]
+    while len(requests) < len(PROBES):
+        requests.append(asking.send(silent))
+    return requests
+
+
+def _chat(model: str) -> Request:
+    return Request((Message(USER, "Answer with the word ok."),), model, ROOM, 0.0, seed=1)
 
 
 def _chat_sentence(reply: Reply, model: str) -> str:
@@ -69,16 +101,9 @@ def _chat_sentence(reply: Reply, model: str) -> str:
     return "Chat works."
 
 
-async def _try(ask: Ask, request: Request) -> Reply | LLMError:
-    try:
-        return await ask(request)
-    except LLMError as error:
-        return error
-
-
-async def _logprobs(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+def _logprobs(model: str, known: Capabilities) -> Asking:
     question = Message(USER, "Which is a colour?\nA = blue\nB = seven\nAnswer with one letter.")
-    reply = await _try(ask, Request((question,), model, 1, 0.0, seed=1, logprobs=20).fitted(known))
+    reply = yield Request((question,), model, 1, 0.0, seed=1, logprobs=20).fitted(known)
     if isinstance(reply, LLMError):
         return replace(known, logprobs=_refusal(reply)), f"No log probabilities: {reply.message}"
     if reply.logprobs and len(reply.logprobs[0]) > 1:
@@ -87,10 +112,10 @@ async def _logprobs(ask: Ask, model: str, known: Capabilities) -> tuple[Capabili
     return replace(known, logprobs=False), "No log probabilities: the parameter is ignored."
 
 
-async def _json_schema(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+def _json_schema(model: str, known: Capabilities) -> Asking:
     question = Message(USER, "What is the colour of the sky? Answer as JSON.")
     request = Request((question,), model, ROOM, 0.0, seed=1).fitted(known)
-    reply = await _try(ask, replace(request, response_format=response_format("answer", SCHEMA)))
+    reply = yield replace(request, response_format=response_format("answer", SCHEMA))
     if isinstance(reply, LLMError):
         return replace(known, json_schema=_refusal(reply)), f"No JSON schema: {reply.message}"
     try:
@@ -100,12 +125,12 @@ async def _json_schema(ask: Ask, model: str, known: Capabilities) -> tuple[Capab
     return replace(known, json_schema=True), "JSON schema works."
 
 
-async def _system_role(ask: Ask, model: str, known: Capabilities) -> tuple[Capabilities, str]:
+def _system_role(model: str, known: Capabilities) -> Asking:
     messages = (
         Message(SYSTEM, f"Answer every message with the single word {SECRET_WORD}."),
         Message(USER, "Hello"),
     )
-    reply = await _try(ask, Request(messages, model, ROOM, 0.0, seed=1).fitted(known))
+    reply = yield Request(messages, model, ROOM, 0.0, seed=1).fitted(known)
     if isinstance(reply, LLMError):
         return replace(known, system_role=_refusal(reply)), f"No system role: {reply.message}"
     if SECRET_WORD.lower() in reply.text.lower():

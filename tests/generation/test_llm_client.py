@@ -12,7 +12,7 @@ from generation.llm.completion import read_completion
 from generation.llm.egress import EgressGuard
 from generation.llm.errors import retry_after
 from generation.llm.openai_client import Client
-from generation.llm.probe import MOST_CALLS, probe
+from generation.llm.probe import MOST_CALLS, PROBES, preview, probe
 
 KEY = "sk-canary-0123456789"
 GUARD = EgressGuard(["127.0.0.1:*"])
@@ -304,6 +304,13 @@ def test_the_probe_of_the_stand_in_finds_all_it_can_do(openai_server):
     assert found.error is None
     assert len(openai_server.ledger) <= MOST_CALLS
     assert Capabilities.from_json(found.capabilities.as_json()) == found.capabilities
+
+
+def test_what_a_probe_will_ask_is_known_before(openai_server):
+    probed(openai_server, "m")
+    asked = [entry.body_hash for entry in openai_server.ledger]
+    assert asked == [request.hash() for request in preview("m")]
+    assert len(asked) == len(PROBES)
 
 
 def test_the_probe_learns_what_a_server_refuses_and_goes_on(openai_server):
