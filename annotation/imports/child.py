@@ -16,7 +16,7 @@ from typing import Any
 from annotation.imports import staging
 from annotation.imports.contracts import Options
 from annotation.imports.limits import MB, Limits, over
-from annotation.imports.mapping import Mapping
+from annotation.imports.mapping import mapping_from
 from annotation.imports.reasons import ImportRefused, gettext_noop
 
 NEW_USER, NEW_NET = 0x10000000, 0x40000000  # linux/sched.h
@@ -36,6 +36,8 @@ def confine(limits: Limits) -> None:
     written = limits.unpacked_mb * MB * WRITTEN
     resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in (signal.SIGALRM, signal.SIGXCPU):  # a parent that ignores them hands that on
+        signal.signal(name, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds)  # SIGALRM, if the parent is gone
     with contextlib.suppress(AttributeError):  # no such call on this system
         ctypes.CDLL(None).unshare(NEW_USER | NEW_NET)  # refused in some containers: no harm
@@ -49,12 +51,6 @@ def serve(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
     mapping = mapping_from(request["mapping"])
     directory = Path(request["directory"])
     return staging.stage(path, name, options, mapping, limits, directory, _progress)
-
-
-def mapping_from(stored: dict[str, Any]) -> Mapping:
-    """A mapping from its JSON, where tuples are lists."""
-    lists = {key: tuple(value) for key, value in stored.items() if isinstance(value, list)}
-    return Mapping(**{**stored, **lists})
 
 
 def main() -> None:

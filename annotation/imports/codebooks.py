@@ -17,7 +17,7 @@ from annotation.task_types.checks import faults, make_slug, next_key
 LARGEST = 2 * 1024 * 1024  # bytes
 # What stands where an example's text should be: an id of the source's own samples.
 BARE_ID = re.compile(r"(?=.*\d)[!-~]+")
-NUMBER = re.compile(r"[-+−]?\d+(\.\d+)?")
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 
 Texts = Callable[[list[str]], dict[str, str]]  # the texts of the samples with these ids
 
@@ -89,7 +89,7 @@ def _with_keys(labels: list[LabelRule], found: Found) -> list[LabelRule]:
 def _with_numbers(labels: list[LabelRule], task: TaskType) -> list[LabelRule]:
     """Points of the scale for ratings, read off slugs such as “-2” where the file gives none."""
     if task.level == "nominal":
-        return [replace(label, number=None) for label in labels]
+        return labels
     return [
         replace(label, number=float(label.slug))
         if label.number is None and NUMBER.fullmatch(label.slug)

@@ -170,6 +170,8 @@ def _labels(values: list[Any], strict: bool) -> bool:
     if not given:
         return not strict
     flat = [plain(i) for v in given for i in (v if isinstance(v, list) else [v])]
+    if strict:
+        flat = [part for text in flat for part in re.split(r"[,;|]", text)]
     short = not flat or max(map(len, flat)) <= 100
     return short and (not strict or len(set(flat)) * 2 <= len(flat))
 

@@ -69,7 +69,7 @@ def members(text: str, position: int) -> tuple[dict[str, int], int]:
         if not isinstance(key, str) or text[position : position + 1] != ":":
             raise broken(text, position, "a key and a colon are missing")
         if key in found:
-            raise ImportRefused(KEY_TWICE, key=key)
+            raise ImportRefused(KEY_TWICE, key=key[:60])
         found[key] = position = start_of(text, position + 1)
         position = start_of(text, skip(text, position))
         sign = text[position : position + 1]

@@ -76,6 +76,12 @@ class StagedSample(NamedTuple):
     split: str
 
 
+def mapping_from(stored: dict[str, Any]) -> Mapping:
+    """A mapping from its JSON, where tuples are lists."""
+    lists = {key: tuple(value) for key, value in stored.items() if isinstance(value, list)}
+    return Mapping(**{**stored, **lists})
+
+
 def check_mapping(mapping: Mapping, columns: tuple[str, ...]) -> None:
     """Refuse a mapping that does not fit the file, before any row is read."""
     if not mapping.text:

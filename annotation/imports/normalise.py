@@ -12,6 +12,7 @@ from annotation.imports.limits import MB, Limits, cell_over, columns_over
 from annotation.imports.reasons import RowFault, gettext_noop
 
 DEPTH = 64
+NAME_LENGTH = 200
 DIGITS = 100  # of an integer; no id is longer, and int() of thousands of digits is an attack
 
 NUL = gettext_noop("“%(column)s” has a NUL character in it. Remove it and import the row again.")
@@ -24,6 +25,7 @@ DUPLICATE_KEY = gettext_noop("The key “%(key)s” stands twice in one object."
 CONSTANT = gettext_noop("%(constant)s is not a JSON number. Use null for a missing value.")
 NOT_FINITE = gettext_noop("“%(column)s” is not a finite number. Leave the cell empty instead.")
 BIG_INTEGER = gettext_noop("A number of %(digits)s digits is too long; store it as text.")
+LONG_NAME = gettext_noop("A column name is longer than %(limit)s characters.")
 BINARY = gettext_noop("“%(column)s” holds binary content, which cannot be shown as text.")
 
 
@@ -33,6 +35,8 @@ def check(values: dict[str, Any], limits: Limits) -> None:
         raise columns_over(limits)
     cell = limits.cell_mb * MB
     for name, value in values.items():
+        if len(name) > NAME_LENGTH:
+            raise RowFault(LONG_NAME, limit=NAME_LENGTH)
         if type(value) is str:
             _check_text(name, value, cell, limits)
         elif value is not None:
@@ -84,7 +88,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [key for key, _ in pairs]
-        raise RowFault(DUPLICATE_KEY, key=next(key for key in names if names.count(key) > 1))
+        twice = next(key for key in names if names.count(key) > 1)
+        raise RowFault(DUPLICATE_KEY, key=twice[:60].replace("\0", "\u2400"))
     return found
 
 

@@ -1,6 +1,8 @@
 """The way in: preview or stage an uploaded file in a child process with hard limits."""
 
+import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,15 +12,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from annotation.imports import staging
-from annotation.imports.child import mapping_from
 from annotation.imports.contracts import Detection, Options
 from annotation.imports.limits import MB, Limits, over
-from annotation.imports.mapping import Mapping
+from annotation.imports.mapping import Mapping, mapping_from
 from annotation.imports.reasons import ImportRefused, Reason, Refused, Row, gettext_noop
 
+logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent.parent
 GRACE = 2  # seconds after which the parent ends a child that outlived its own alarm
 NAME_LENGTH = 200
@@ -30,9 +32,8 @@ DIED = gettext_noop(
 _DEATHS = {
     signal.SIGXCPU: "cpu_seconds",
     signal.SIGALRM: "wall_seconds",
-    signal.SIGKILL: "wall_seconds",
+    signal.SIGKILL: "memory_mb",  # by the system, which has run out of it
     signal.SIGABRT: "memory_mb",  # how Rust and C++ answer a refused allocation
-    signal.SIGXFSZ: "unpacked_mb",
 }
 
 
@@ -91,15 +92,15 @@ def stage(
     """Read the whole file into the directory; `progress` is told the rows read so far.
 
     Raises ImportRefused, and then leaves nothing; staging again into the same directory is safe.
+    A `progress` that raises ends the child and leaves nothing either: that is how to cancel.
     """
     directory.mkdir(parents=True, exist_ok=True)
     request = {"mode": "stage", "path": path, "name": name, "options": options}
     request |= {"mapping": mapping, "directory": directory}
-    try:
+    with contextlib.ExitStack() as failed:
+        failed.callback(discard, directory)
         _ask(request, limits, progress or _ignore)
-    except ImportRefused:
-        discard(directory)
-        raise
+        failed.pop_all()
     return staged(directory)
 
 
@@ -144,42 +145,50 @@ def _ask(request: dict[str, Any], limits: Limits, progress: Callable[[int], None
             stderr=errors,
             start_new_session=True,
         )
+        late = threading.Event()
+        clock = threading.Timer(limits.wall_seconds + GRACE, _end, (child, late))
         with child:
-            clock = threading.Timer(limits.wall_seconds + GRACE, child.kill)
             clock.start()
             try:
                 answer = _conversation(child, asked, progress)
             finally:
                 clock.cancel()
                 child.kill()
-        return _judged(answer, child.wait(), limits)
+        if answer is None:
+            raise _death(child.returncode, late.is_set(), limits, errors)
+    if "refused" in answer:
+        raise ImportRefused(answer["refused"]["template"], **answer["refused"]["params"])
+    return answer["done"]
 
 
 def _conversation(child: subprocess.Popen, asked: bytes, progress: Callable[[int], None]) -> Any:
     """Send the request, pass progress on, and return the last line, if one came."""
-    try:
+    with contextlib.suppress(BrokenPipeError):
         child.stdin.write(asked)
         child.stdin.close()
-    except BrokenPipeError:
-        return None
     for line in child.stdout:
         answer = json.loads(line)
-        if "progress" in answer:
-            progress(answer["progress"])
-        else:
+        if "progress" not in answer:
             return answer
+        progress(answer["progress"])
     child.wait()
     return None
 
 
-def _judged(answer: dict[str, Any] | None, code: int, limits: Limits) -> Any:
-    if answer is None:
-        if limit := _DEATHS.get(-code):
-            raise over(limits, limit)
-        raise ImportRefused(DIED)
-    if "refused" in answer:
-        raise ImportRefused(answer["refused"]["template"], **answer["refused"]["params"])
-    return answer["done"]
+def _end(child: subprocess.Popen, late: threading.Event) -> None:
+    late.set()
+    child.kill()
+
+
+def _death(code: int, late: bool, limits: Limits, errors: BinaryIO) -> ImportRefused:
+    """What a child that died without a word died of."""
+    limit = "wall_seconds" if late else _DEATHS.get(-code)
+    if limit:
+        return over(limits, limit)
+    errors.seek(0)
+    last = errors.read()[-2000:].decode(errors="replace")
+    logger.error("The reader of an import ended with %s: %s", code, last)
+    return ImportRefused(DIED)
 
 
 def _environment() -> dict[str, str]:
@@ -187,10 +196,10 @@ def _environment() -> dict[str, str]:
     return {
         "PATH": os.defpath,
         "LC_ALL": "C.UTF-8",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
         "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "TMPDIR": tempfile.gettempdir(),
     }
 
 

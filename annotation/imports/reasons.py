@@ -55,6 +55,9 @@ class Refused(NamedTuple):
 
 def refused(number: int, fault: RowFault, content: object) -> Refused:
     """The report's line for a row; the excerpt is made safe to store and to show."""
-    text = content if isinstance(content, str) else repr(content)
+    if isinstance(content, dict | list):
+        cells = content.values() if isinstance(content, dict) else content
+        content = " | ".join(str(cell)[:EXCERPT] for cell in cells)
+    text = str(content)
     text = text[:EXCERPT].replace("\0", "\u2400").encode("utf-8", "replace").decode()
     return Refused(number, fault.reason, text)
