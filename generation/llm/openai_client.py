@@ -21,6 +21,13 @@ from generation.llm.egress import EgressGuard
 from generation.llm.errors import error_from
 from generation.llm.transport import Flight, GuardedTransport, flight
 
+BROKEN = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,  # the system's own, while connecting
+    httpx2.HTTPError,
+    APIConnectionError,
+)
 SHORTEST_KEY = 6  # a shorter "key", such as "none", is no secret and would blot out plain words
 
 
@@ -88,7 +95,7 @@ class Client:
         except LLMError as raised:
             error = raised
             error.sent = error.sent or trip.sent
-        except (httpcore2.NetworkError, httpcore2.ProtocolError, APIConnectionError) as cause:
+        except BROKEN as cause:
             error = LLMError("transport", _connection_message(cause), sent=trip.sent)
         error.latency_ms = _since(start)
         error.message = self._without_key(error.message)
@@ -134,7 +141,7 @@ class Client:
 
 
 def _connection_message(cause: Exception) -> str:
-    if isinstance(cause, httpcore2.ConnectError):
+    if isinstance(cause, (httpcore2.ConnectError, httpcore2.ConnectTimeout)):
         return "No connection to the endpoint; is it running, and is the address right?"
     return "The connection broke before the answer was complete."
 

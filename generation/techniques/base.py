@@ -220,11 +220,15 @@ def with_slugs(parsed: Parsed, rules: Rules) -> Parsed:
 def again(step: Step, reply: Reply, rejection: Rejection) -> Step | None:
     """The step to make once more after a rejection, as a new paid request; None: do not.
 
-    A truncated reply gets more room, a malformed one its error. Anything else the same model would
-    answer the same way, or it would be coaxed into a label.
+    A truncated reply gets more room, and all there is where reasoning used it up; a malformed one
+    gets its error. Anything else the same model would answer the same way, or it would be coaxed
+    into a label.
     """
-    if rejection.code == "truncated" and step.max_tokens < MOST_TOKENS:
-        return replace(step, max_tokens=min(step.max_tokens * 4, MOST_TOKENS))
+    reasoned = bool(reply.reasoning or reply.reasoning_tokens)
+    cut = rejection.code == "truncated" or (rejection.code == "empty" and reasoned)
+    if cut and not step.one_token and step.max_tokens < MOST_TOKENS:
+        more = MOST_TOKENS if reasoned else min(step.max_tokens * 4, MOST_TOKENS)
+        return replace(step, max_tokens=more)
     if rejection.code not in CORRECTABLE:
         return None
     complaint = (

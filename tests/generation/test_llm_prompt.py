@@ -1,8 +1,14 @@
 """Prompts: nothing that a template or a sample holds is ever run, and prices are integers."""
 
+import json
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generation.llm.base import Message, Request
+from generation.llm.completion import BodyError, read_completion
 from generation.llm.replies import ReplyError, check, object_schema, parse_json
 from generation.llm.tokens import cost, estimate, worst_cost
 from generation.techniques.prompt import fence_code, sample
@@ -156,3 +162,29 @@ def test_money_is_rounded_up_in_integers():
     assert cost(10**9, 10**9, 10**9, 10**9) == 2 * 10**12
     request = Request((Message("user", "a" * 400),), "m", 100)
     assert worst_cost(request, 1_000_000, 2_000_000) == 114 + 200
+
+
+KEYS = ["content", "logprobs", "top_logprobs", "token", "logprob", "refusal", "prompt_tokens"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(message=ANYTHING, logprobs=ANYTHING, usage=ANYTHING, finish=ANYTHING)
+def test_whatever_an_endpoint_sends_is_a_reply_or_a_body_error(message, logprobs, usage, finish):
+    choice = {"message": message, "logprobs": logprobs, "finish_reason": finish}
+    body = json.dumps({"choices": [choice], "usage": usage, "model": usage})
+    request = Request((Message("user", "x"),), "m", 5)
+    try:
+        reply = read_completion(body, request)
+    except BodyError:
+        assert not isinstance(message, dict)
+        return
+    reply.text.encode()
+    assert 0 <= reply.prompt_tokens < 20_000
+    for position in reply.logprobs or ():
+        assert all(-math.inf < logprob <= 0 for _, logprob in position)

@@ -15,6 +15,7 @@ from generation.llm.base import Capabilities
 from generation.llm.completion import read_completion
 from generation.llm.egress import EgressGuard
 from generation.llm.openai_client import Client
+from generation.llm.similarity import read_prompt
 from generation.llm.stand_in import MODEL, WHAT_IT_IS, reply_to
 from generation.techniques import TECHNIQUES, make
 from generation.techniques.base import Judgement
@@ -129,6 +130,19 @@ def test_instructions_in_a_sample_do_not_reach_its_codebook():
     judgement = judge(make("votes", {"votes": 3}), TASK_TYPES["single_label"], text)
     assert set(judgement.probabilities) == set(RULES.slugs)
     assert judgement.value == {"label": "weather"}
+
+
+def test_it_reads_definitions_of_several_lines_and_not_what_is_to_be_left_out():
+    labels = (
+        LabelRule("a", "One", "First line.\nSecond line about sailing boats.", exclude="rockets"),
+        LabelRule("b", "Two", "Third line.", examples=(Example("rockets fly", near_miss=True),)),
+    )
+    (step,) = make("logprobs", {}).steps(
+        Rules("?", "", labels), TASK_TYPES["single_label"], {"text": "x"}, 1
+    )
+    first, second = read_prompt("\n\n".join(m.content for m in step.messages)).labels
+    assert "sailing boats" in first.words
+    assert "rockets" not in f"{first} {second}"
 
 
 def test_equal_requests_get_equal_replies():

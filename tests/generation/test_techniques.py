@@ -6,6 +6,8 @@ import math
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.base import UNSURE, Example, LabelRule, Rules
@@ -97,6 +99,38 @@ def test_a_good_model_ends_in_a_judgement_over_all_labels(technique, task_type):
     if not task_type.multiple:
         assert math.isclose(sum(judgement.probabilities.values()), 1)
     assert judgement.source == technique.source
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["label", "labels", "probabilities", "rationale", *RULES.slugs])
+            | st.text(),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+@given(value=ANYTHING, kind=st.sampled_from(sorted(TASK_TYPES)))
+def test_whatever_a_model_writes_is_a_distribution_or_a_rejection(name, value, kind):
+    technique, task_type = make(name, {}), TASK_TYPES[kind]
+    step = technique.steps(RULES, task_type, FIELDS, 7)[0]
+    position = tuple((token, -0.5) for token in (str(value)[:1], "A", "B"))
+    said = reply(json.dumps(value), logprobs=(position,))
+    result = technique.read(step, said, RULES, task_type)
+    if isinstance(result, StepReading):
+        assert set(result.shares) <= set(RULES.slugs)
+        assert all(0 <= share <= 1 for share in result.shares.values())
+        if result.shares and not task_type.multiple:
+            assert math.isclose(sum(result.shares.values()), 1)
+    else:
+        assert isinstance(result, Rejection)
 
 
 @pytest.mark.parametrize(
@@ -385,6 +419,8 @@ def test_a_cut_reply_gets_more_room_a_malformed_one_its_error_and_others_nothing
     (step,) = make("verbalized", {}).steps(RULES, SINGLE, FIELDS, 7)
     longer = again(step, reply("{"), Rejection("truncated", ""))
     assert longer.max_tokens > step.max_tokens
+    thinking = again(step, reply("", reasoning="Hm, "), Rejection("empty", ""))
+    assert thinking.max_tokens > longer.max_tokens
     corrected = again(step, reply("it is for"), Rejection("malformed_json", "no JSON"))
     assert [m.role for m in corrected.messages] == ["system", "user", "assistant", "user"]
     assert "no JSON" in corrected.messages[-1].content
