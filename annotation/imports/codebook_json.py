@@ -1,6 +1,7 @@
 """Codebooks as JSON: our own format, and the looser style in which codebooks are published."""
 
 import json
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -69,6 +70,7 @@ class _Reader:
     def __init__(self) -> None:
         self.errors: list[str] = []
         self.remarks: list[str] = []
+        self.ignored: dict[str, dict[str, None]] = {}
 
     def read(self, text: str) -> Found:
         document = self._parsed(text)
@@ -94,6 +96,7 @@ class _Reader:
         )
         if self.errors:
             raise BadCodebook(self.errors[:20])
+        self._remark_on_ignored()
         return found
 
     def _parsed(self, text: str) -> Any:
@@ -133,11 +136,17 @@ class _Reader:
         if keys is LABEL_KEYS and "title" in found and "name" in found:
             used.add("name")
             values.setdefault("slug_name", found["name"])
-        if ignored := [name for name in found if name not in used]:
-            names = ", ".join(name[:60] for name in ignored[:20])
-            message = _("%(place)s: ignored: %(names)s.") if place else _("Ignored: %(names)s.")
-            self.remarks.append(message % {"place": place, "names": names})
+        kind = re.sub(r"\[\d+\]", "[]", place)
+        self.ignored.setdefault(kind, {}).update(dict.fromkeys(found.keys() - used))
         return values
+
+    def _remark_on_ignored(self) -> None:
+        """One sentence for each kind of place: 80 labels may all have the same extra key."""
+        for place, names in self.ignored.items():
+            if names:
+                listed = ", ".join(name[:60] for name in sorted(names)[:20])
+                message = _("%(place)s: ignored: %(names)s.") if place else _("Ignored: %(names)s.")
+                self.remarks.append(message % {"place": place, "names": listed})
 
     def _label(self, label: Any, index: int, found: Found) -> LabelRule:
         place = f"labels[{index}]"

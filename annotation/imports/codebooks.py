@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotation.imports import codebook_json, codebook_markdown
 from annotation.imports.codebook_source import BadCodebook, Found
 from annotation.task_types.base import Example, LabelRule, Rules, TaskType
-from annotation.task_types.checks import faults, make_slug, next_key
+from annotation.task_types.checks import KEYS, faults, make_slug, next_key
 
 LARGEST = 2 * 1024 * 1024  # bytes
 # What stands where an example's text should be: an id of the source's own samples.
@@ -78,9 +79,14 @@ def _with_slugs(found: Found) -> list[LabelRule]:
 def _with_keys(labels: list[LabelRule], found: Found) -> list[LabelRule]:
     """Keys for the labels of which the file says nothing; a key left empty stays empty."""
     taken = {label.key for label in labels}
+    # Labels named 0, 1, 2 get these keys, but only if all can: -1 on key 3 beside 1 on key 1
+    # would mislead.
+    own = all(labels[i].slug in {*KEYS, "0"} - taken for i in found.keyless)
     keyed = []
     for index, label in enumerate(labels):
-        key = next_key(taken) if index in found.keyless else label.key
+        key = label.key
+        if index in found.keyless:
+            key = label.slug if own else next_key(taken)
         taken.add(key)
         keyed.append(replace(label, key=key))
     return keyed
@@ -103,9 +109,9 @@ def _with_examples(
 ) -> tuple[LabelRule, ...]:
     bare = sorted({labels[i].examples[j].text for i, j in found.bare_examples})
     known = texts(bare) if bare else {}
-    kept = []
+    kept, unknown = [], []
     for i, label in enumerate(labels):
-        examples, unknown = [], []
+        examples = []
         for j, example in enumerate(label.examples):
             if (i, j) not in found.bare_examples or not BARE_ID.fullmatch(example.text):
                 examples.append(example)
@@ -113,13 +119,15 @@ def _with_examples(
                 examples.append(Example(known[example.text]))
             else:
                 unknown.append(example.text)
-        if unknown:
-            message = _(
-                "Label “%(name)s”: examples skipped, because no sample of this project has "
-                "these ids: %(ids)s."
-            )
-            remarks.append(message % {"name": label.name, "ids": ", ".join(unknown[:20])})
         kept.append(replace(label, examples=tuple(examples)))
+    if unknown:
+        message = ngettext(
+            "%(n)d example is skipped, because no sample of this project has its id: %(ids)s.",
+            "%(n)d examples are skipped, because no sample of this project has their ids: %(ids)s.",
+            len(unknown),
+        )
+        ids = ", ".join(unknown[:10]) + (", …" if len(unknown) > 10 else "")
+        remarks.append(message % {"n": len(unknown), "ids": ids})
     return tuple(kept)
 
 

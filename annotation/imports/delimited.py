@@ -66,17 +66,8 @@ class _Lines:
 
 def inspect(path: Path, options: Options, limits: Limits, tab: bool) -> Detection:
     encoding = text_encoding(path, options, limits)
-    with opened(path, limits) as stream:
-        text = _decoded(stream, encoding.name)
-        try:
-            sample = text.read(SAMPLE)
-            cut = bool(text.read(1))
-        except UnicodeDecodeError:
-            raise ImportRefused(BAD_ENCODING, encoding=encoding.name) from None
-    if sum(character in _CONTROLS for character in sample[:4096]) * 20 > len(sample[:4096]):
-        raise ImportRefused(BINARY)
-    if cut:  # at the end of a line; a record cut in two is one odd row among thousands
-        sample = sample[: sample.rfind("\n") + 1] or sample
+    sample = _sample(path, encoding.name, limits)
+    csv.field_size_limit(max(len(sample), 1))  # a cell of a megabyte is no broken quoting
     delimiter = options.delimiter or dialect.delimiter_of(sample, tab)
     quoting = options.quoting
     if quoting is None:
@@ -158,6 +149,22 @@ def guess_note(encoding: Encoding) -> Reason | None:
     return Reason(GUESSED, {"encoding": encoding.name, "percent": percent})
 
 
+def _sample(path: Path, encoding: str, limits: Limits) -> str:
+    """The beginning of the text, whole lines, from which everything else is found out."""
+    with opened(path, limits) as stream:
+        text = _decoded(stream, encoding)
+        try:
+            sample = text.read(SAMPLE)
+            cut = bool(text.read(1))
+        except UnicodeDecodeError:
+            raise ImportRefused(BAD_ENCODING, encoding=encoding) from None
+    if sum(character in _CONTROLS for character in sample[:4096]) * 20 > len(sample[:4096]):
+        raise ImportRefused(BINARY)
+    if cut:  # at the end of a line; a record cut in two is one odd row among thousands
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    return sample
+
+
 def _decoded(stream, encoding: str) -> io.TextIOWrapper:
     return io.TextIOWrapper(stream, encoding, handler(encoding), newline="")
 
@@ -168,7 +175,6 @@ def _style(quoting: bool) -> int:
 
 def _first_rows(sample: str, delimiter: str, quoting: bool) -> list[tuple[int, list[str]]]:
     """The first records with their lines, enough to tell a header from a value."""
-    csv.field_size_limit(max(len(sample), 131072))
     reader = csv.reader(
         io.StringIO(sample, newline=""), delimiter=delimiter, quoting=_style(quoting)
     )

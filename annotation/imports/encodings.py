@@ -45,38 +45,27 @@ def encoding_of(stream: BinaryIO) -> Encoding:
         return Encoding(name, 0.9)
     valid = broken = 0
     sample = bytearray()
-    rest = b""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     while head:
-        if not head.isascii():
-            block = rest + head
-            cut = block.rfind(b"\n") + 1 or len(block)
-            good, bad = _count_utf8(block[:cut])
-            valid, broken, rest = valid + good, broken + bad, block[cut:]
+        text = decoder.decode(head)  # keeps a character that the block cuts in two
+        if not text.isascii():
+            good, bad = _count(text)
+            valid, broken = valid + good, broken + bad
             if len(sample) < SAMPLE:
-                sample += _lines_beyond_ascii(block[:cut], SAMPLE - len(sample))
-        else:
-            rest = b"" if b"\n" in head else rest
+                sample += _lines_beyond_ascii(head, SAMPLE - len(sample))
         head = stream.read(BLOCK)
-    good, bad = _count_utf8(rest)
-    valid, broken = valid + good, broken + bad
+    broken += len(decoder.decode(b"", final=True))
     if not broken:
         return Encoding("utf-8", 1.0)
     if valid > 10 * broken:
         return Encoding("utf-8", round(valid / (valid + broken), 2))
-    return _guess(bytes(sample) or rest[:SAMPLE])
+    return _guess(bytes(sample))
 
 
-def _count_utf8(block: bytes) -> tuple[int, int]:
-    """How many characters beyond ASCII are valid UTF-8, and how many bytes are not."""
-    try:
-        text = block.decode()
-    except UnicodeDecodeError:
-        text = block.decode("utf-8", "surrogateescape")
-    else:
-        return len(block) - len(text), 0
-    broken = sum("\udc80" <= character <= "\udcff" for character in text)
-    beyond = sum(character > "\x7f" for character in text)
-    return beyond - broken, broken
+def _count(text: str) -> tuple[int, int]:
+    """How many characters beyond ASCII are whole, and how many bytes were no UTF-8."""
+    whole = len(text.encode("utf-8", "ignore").decode())
+    return whole - len(text.encode("ascii", "ignore")), len(text) - whole
 
 
 def _lines_beyond_ascii(block: bytes, room: int) -> bytes:

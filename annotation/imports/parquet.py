@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +23,8 @@ BROKEN = gettext_noop(
 
 def inspect(path: Path, options: Options, limits: Limits, tab: bool) -> Detection:
     with seekable(path, limits) as file:
-        schema = _opened(file).schema_arrow
-    columns, notes = named(list(schema.names), 1, limits)
+        names = _opened(file).schema_arrow.names
+    columns, notes = named(names, 1, limits)
     return Detection("parquet", columns=columns, notes=tuple(notes))
 
 
@@ -36,7 +37,7 @@ def rows(path: Path, found: Detection, limits: Limits) -> Iterator[Row | Refused
             decoded += sum(column.nbytes for column in columns)
             if decoded > limits.unpacked_mb * MB:
                 raise over(limits, "unpacked_mb")
-            cells = [column.to_pylist() for column in columns]
+            cells = [_values(column) for column in columns]
             for values in zip(*cells, strict=True):
                 number += 1
                 yield Row(number, dict(zip(found.columns, values, strict=True)))
@@ -45,14 +46,14 @@ def rows(path: Path, found: Detection, limits: Limits) -> Iterator[Row | Refused
 def _opened(file) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(file, memory_map=False, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _refused(error) from None
 
 
 def _next(batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
     try:
         return next(batches, None)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _refused(error) from None
 
 
@@ -67,6 +68,17 @@ def _readable(column: pa.Array) -> pa.Array:
         except pa.ArrowException as error:
             raise _refused(error) from None
     return column
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Python values; bytes that are no UTF-8 become surrogates, which refuse their row only."""
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError as error:
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            raise _refused(error) from None
+    texts = column.cast(pa.large_binary()).to_pylist()
+    return [text if text is None else text.decode("utf-8", "surrogateescape") for text in texts]
 
 
 def _refused(error: Exception) -> ImportRefused:

@@ -133,3 +133,8 @@ def test_a_mark_and_utf_16_are_read_over(tmp_path):
     text = '[{"text": "größe"}]'
     for encoding in ("utf-8-sig", "utf-16"):
         assert rows(write(tmp_path, "a.json", text.encode(encoding)))[0] == [(1, {"text": "größe"})]
+
+
+def test_a_long_line_of_many_byte_characters_is_utf_8_beyond_doubt(tmp_path):
+    path = write(tmp_path, "a.json", '["x' + '", "'.join(["語" * 1000] * 1000) + '"]')
+    assert (found(path).encoding, found(path).confidence) == ("utf-8", 1.0)

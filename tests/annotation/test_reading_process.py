@@ -165,11 +165,12 @@ def test_the_parent_goes_on_while_a_child_reads(tmp_path):
     path = write(tmp_path, "a.csv", "id,text\n" + "1,some words\n" * 100_000)
     reader = threading.Thread(target=stage_it, args=(path, tmp_path / "out"))
     reader.start()
-    longest, last = 0.0, time.monotonic()
+    waits = []
     while reader.is_alive():
-        time.sleep(0.005)
-        longest, last = max(longest, time.monotonic() - last), time.monotonic()
-    assert longest < 0.5
+        start = time.monotonic()
+        time.sleep(0.001)
+        waits.append(time.monotonic() - start)
+    assert sorted(waits)[len(waits) * 95 // 100] < 0.1
     assert staged(tmp_path / "out").rows == 100_000
 
 

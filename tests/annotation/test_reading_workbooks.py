@@ -168,3 +168,12 @@ def test_equal_parquet_column_names_are_renamed_visibly(tmp_path):
     table = pa.table([["a"], ["b"]], names=["text", "text"])
     pq.write_table(table, tmp_path / "a.parquet")
     assert rows(tmp_path / "a.parquet")[0] == [(1, {"text": "a", "text_2": "b"})]
+
+
+def test_parquet_text_that_is_no_utf_8_refuses_its_row_only(tmp_path):
+    raw = pa.array([b"a", b"caf\xe9", b"b"])
+    path = write_parquet(tmp_path, text=pa.StringArray.from_buffers(3, *raw.buffers()[1:]))
+    good, bad = rows(path)
+    assert [number for number, _ in good] == [1, 3]
+    assert bad[0][0] == 2
+    assert "is broken" in bad[0][1]
