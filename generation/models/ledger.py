@@ -1,6 +1,9 @@
 """Planned results, tries at them, and every paid request."""
 
+from dataclasses import dataclass, replace
+
 from django.db import models
+from django.db.models import Case, F, Sum, Value, When
 from django.utils.timezone import now
 
 from annotation.models import Sample, Suggestion
@@ -120,3 +123,59 @@ class Call(models.Model):
             models.Index(fields=["connection", "-id"], name="call_of_connection"),
             models.Index(fields=["request_hash"], name="call_by_request"),
         ]
+
+    def was_a_failed_try(self):
+        """It was sent and the endpoint or the way to it failed; being asked to wait is no try."""
+        failed = self.outcome == self.Outcome.FAILED and self.sent_at is not None
+        return failed and (self.status is None or self.status >= 500)
+
+
+OPEN = (Call.Outcome.RESERVED, Call.Outcome.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What a run has cost so far, in micro-units: settled, and what may still come of open and
+    unknown calls. Tokens are those of all three."""
+
+    settled: int = 0
+    reserved: int = 0
+    unknown: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, run):
+        """Summed from the ledger, so that nothing resets it."""
+        used = Case(
+            When(outcome=Call.Outcome.SETTLED, then=F("prompt_tokens") + F("completion_tokens")),
+            When(outcome__in=OPEN, then=F("reserved_tokens")),
+            default=Value(0),
+        )
+        return cls(
+            **Call.objects.filter(run=run).aggregate(
+                settled=_sum_of(Call.Outcome.SETTLED, "cost"),
+                reserved=_sum_of(Call.Outcome.RESERVED, "reserved_cost"),
+                unknown=_sum_of(Call.Outcome.UNKNOWN, "reserved_cost"),
+                tokens=Sum(used, default=0),
+            )
+        )
+
+    @property
+    def cost(self):
+        return self.settled + self.reserved + self.unknown
+
+    def with_reserved(self, call):
+        return replace(
+            self,
+            reserved=self.reserved + call.reserved_cost,
+            tokens=self.tokens + call.reserved_tokens,
+        )
+
+    def within(self, run):
+        """Do the run's caps hold?"""
+        money = run.cap_cost is None or self.cost <= run.cap_cost
+        return money and (run.cap_tokens is None or self.tokens <= run.cap_tokens)
+
+
+def _sum_of(outcome, field):
+    return Sum(Case(When(outcome=outcome, then=F(field)), default=Value(0)), default=0)

@@ -12,6 +12,10 @@ class RunQuerySet(models.QuerySet):
     def active(self):
         return self.filter(state=Run.State.RUNNING)
 
+    def open(self):
+        """Not over: it may still cost something."""
+        return self.filter(state__in=[Run.State.PLANNING, Run.State.RUNNING, Run.State.PAUSED])
+
 
 class Run(models.Model):
     """One execution, for labels, texts or judgements alike. Money is integer micro-units."""
@@ -50,6 +54,16 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Two at once would buy the same samples twice; a second click finds the first run.
+            models.UniqueConstraint(
+                fields=["machine"],
+                condition=models.Q(state__in=["planning", "running", "paused"]),
+                name="one_open_run_a_machine",
+            )
+        ]
 
     @property
     def is_over(self):
