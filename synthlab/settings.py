@@ -173,11 +173,12 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # 150 labels with twenty examples each are one form
 UPLOAD_DIR = DATA_DIR / "uploads"
 RELEASE_DIR = DATA_DIR / "releases"
 JOURNAL_DIR = DATA_DIR / "journal"  # replies that the database could not take at once
 
-CELERY_BROKER_URL = env_str("SYNTHLAB_BROKER_URL", "memory://")
+CELERY_BROKER_URL = env_str("SYNTHLAB_BROKER_URL", "memory://localhost")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

@@ -71,9 +71,7 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"SynthLab is at {address}/")
         if token:
-            self.stdout.write(
-                "Sign in with this one-time link, which makes the first manager:"
-            )
+            self.stdout.write("Sign in with this one-time link, which makes the first manager:")
             self.stdout.write(f"  {address}/invitations/{token}/")
         else:
             self.stdout.write("Sign in with your account. Forgotten? manage.py changepassword NAME")
