@@ -21,7 +21,7 @@ lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(RUN) -m djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(VENV)/bin/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 	SYNTHLAB_DATA_DIR="$$(mktemp -d)" $(RUN) manage.py makemigrations --check --dry-run
 	SYNTHLAB_DATA_DIR="$$(mktemp -d)" SYNTHLAB_ENV=production SYNTHLAB_HOSTS=synthlab.example \
 		$(RUN) manage.py check --deploy --fail-level WARNING
