@@ -16,6 +16,8 @@ FLOORS = {
     "annotation.access": 2,
     "generation.access": 2,
     "annotation.arrays": 3,
+    "annotation.arrays_agreement": 3,
+    "annotation.arrays_chances": 3,
     "annotation.filters": 3,
     "generation.arrays": 3,
     "annotation.reports": 3,
