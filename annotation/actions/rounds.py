@@ -145,15 +145,7 @@ def release_seat(seat: Assignment) -> bool:
     held = Assignment.objects.filter(
         pk=seat.pk, state=Assignment.State.LEASED, version=seat.version
     )
-    return bool(
-        held.update(
-            state=Assignment.State.OPEN,
-            annotator=None,
-            lease_until=None,
-            leased_at=None,
-            version=F("version") + 1,
-        )
-    )
+    return bool(held.reopen())
 
 
 @transaction.atomic

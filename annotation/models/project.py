@@ -5,8 +5,10 @@ import secrets
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
+from django.utils.translation import gettext
 
 from annotation import task_types
+from annotation.task_types.base import UNSURE
 
 
 def new_pseudonym():
@@ -44,6 +46,19 @@ class Project(models.Model):
     def edition(self):
         """The newest published edition of the codebook, or None."""
         return self.codebooks.published().order_by("-number").first()
+
+    def label_names(self):
+        """The name of every slug that any published edition has, as the newest one says it."""
+        editions = self.codebooks.published().exclude(labels=None).order_by("number")
+        return dict(editions.values_list("labels__slug", "labels__name"))
+
+    def in_words(self, value, names):
+        """A stored value as people read it, with the names that `label_names` gave; "" for None."""
+        if value is None:
+            return ""
+        names = {UNSURE: gettext("unsure"), **names}
+        slugs = self.task.slugs(value)
+        return ", ".join(names.get(slug, slug) for slug in slugs) or gettext("none of the labels")
 
 
 class Membership(models.Model):
