@@ -13,11 +13,16 @@ FAILPOINTS = (
     "reply.journalled",  # the reply is on disk, the database does not know it
     "reply.settled",  # the receipt is in the database, the answer is not read
     "slot.finished",  # the suggestion is in the database
+    "export.chunk",  # another thousand samples are in the unfinished file
 )
 MUTATIONS = (
     "no_journal",  # replies are not written to disk before the database
     "no_fence",  # a slot is written without looking at its version
     "check_apart",  # the budget is looked at before, not within, the intent's transaction
+    "claim_apart",  # a seat is chosen before, not within, the statement that takes it
+    "no_lease_version",  # an answer is taken without looking at the version of its lease
+    "no_snapshot",  # an export reads what is there when it gets to it, not one moment
+    "no_part",  # an export writes under the final name from the beginning
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 _passed: Counter[str] = Counter()

@@ -1,0 +1,135 @@
+"""Everything that people and a machine said about some samples, grouped by sample."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from annotation.exports.facts import Facts, label_of
+from annotation.exports.final import Answer
+from annotation.models import Adjudication, Annotation, RoundItem, Suggestion
+
+Row = dict[str, Any]
+# What is taken over as it is; the other columns are named where they are used.
+SUGGESTED = (
+    *("probabilities", "confidence", "entropy", "margin", "covered_mass", "source"),
+    "rationale",
+)
+ANSWERED = ("blind", "seconds", "flag", "comment", "extra", "late")
+BY_A_PERSON = (
+    *("pk", "sample_id", "codebook_id", "value", "code", "supersedes_id", "created_at"),
+    "round_item__round_id",
+)
+DRAWN = ("stratum", "rank", "score", "inclusion")
+
+
+def hour(moment: datetime) -> str:
+    """Rounded down, so that nobody is recognised by when they work."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}T{moment.hour:02d}:00Z"
+
+
+class Said:
+    """Four queries, in the order of the ids, up to the marks of the moment.
+
+    `answers` are the current ones that vote: an extra answer, which nobody asked for, does not.
+    """
+
+    def __init__(self, facts: Facts, samples: list[int]) -> None:
+        self.facts, self.samples, self.task = facts, samples, facts.project.task
+        self.suggestions: dict[int, Row] = {}
+        self.annotations: dict[int, list[Row]] = defaultdict(list)
+        self.adjudications: dict[int, list[Row]] = defaultdict(list)
+        self.rounds: dict[int, list[Row]] = defaultdict(list)
+        self.answers: dict[int, list[Answer]] = defaultdict(list)
+        self.settled: dict[int, list[Answer]] = defaultdict(list)
+        self.flagged: set[int] = set()
+        if facts.machine:
+            self._read_suggestions(facts.machine)
+        self._read_annotations()
+        self._read_adjudications()
+        self._read_rounds()
+
+    def _found(self, model, mark: int, *columns: str):
+        rows = model.objects.using(self.facts.using).filter(sample__in=self.samples, pk__lte=mark)
+        return rows.order_by("pk").values_list(*columns, named=True)
+
+    def _read_suggestions(self, machine) -> None:
+        about = {
+            "machine": machine.name,
+            "machine_id": machine.pk,
+            "model": machine.model,
+            "technique": machine.technique,
+            "technique_version": machine.technique_version,
+            "edition": machine.codebook.number,
+        }
+        mark = self.facts.marks.suggestions
+        found = self._found(Suggestion, mark, *SUGGESTED, "sample_id", "value")
+        for row in found.filter(machine=machine):
+            taken = dict(zip(SUGGESTED, row, strict=False))
+            label = label_of(self.task, row.value)
+            self.suggestions[row.sample_id] = {"label": label, **taken, **about}
+
+    def _read_annotations(self) -> None:
+        facts = self.facts
+        columns = (*ANSWERED, *BY_A_PERSON, "annotator_id", "suggestion__machine_id")
+        found = list(self._found(Annotation, facts.marks.annotations, *columns))
+        superseded = {row.supersedes_id for row in found}
+        for row in found:
+            current = row.pk not in superseded
+            answer = self._answer(row, row.annotator_id)
+            self.annotations[row.sample_id].append(
+                {
+                    "annotation_id": row.pk,
+                    "annotator": facts.people[row.annotator_id],
+                    "label": answer.label,
+                    "edition": answer.edition,
+                    "round": row.round_item__round_id,
+                    **dict(zip(ANSWERED, row, strict=False)),
+                    "saw_machine": row.suggestion__machine_id,
+                    "current": current,
+                    "created": hour(row.created_at),
+                }
+            )
+            if current and row.flag:
+                self.flagged.add(row.sample_id)
+            if current and not row.extra:
+                self.answers[row.sample_id].append(answer)
+
+    def _read_adjudications(self) -> None:
+        facts = self.facts
+        columns = (*BY_A_PERSON, "adjudicator_id", "reason")
+        found = list(self._found(Adjudication, facts.marks.adjudications, *columns))
+        superseded = {row.supersedes_id for row in found}
+        for row in found:
+            current = row.pk not in superseded
+            answer = self._answer(row, row.adjudicator_id)
+            self.adjudications[row.sample_id].append(
+                {
+                    "adjudication_id": row.pk,
+                    "adjudicator": facts.people[row.adjudicator_id],
+                    "label": answer.label,
+                    "reason": row.reason,
+                    "edition": answer.edition,
+                    "round": row.round_item__round_id,
+                    "current": current,
+                    "created": hour(row.created_at),
+                }
+            )
+            if current:
+                self.settled[row.sample_id].append(answer)
+
+    def _answer(self, row, who: int) -> Answer:
+        edition = self.facts.editions[row.codebook_id].number
+        meaning = self.facts.meanings[row.codebook_id]
+        return Answer(who, row.code, label_of(self.task, row.value), edition, meaning)
+
+    def _read_rounds(self) -> None:
+        items = RoundItem.objects.using(self.facts.using).filter(sample__in=self.samples)
+        columns = (*DRAWN, "sample_id", "round_id")
+        for row in items.order_by("round_id").values_list(*columns, named=True):
+            round_ = self.facts.rounds.get(row.round_id)
+            if round_ is not None:  # not one that is being drawn, or opened after the moment
+                about = {"purpose": round_.purpose, "strategy": round_.strategy}
+                taken = dict(zip(DRAWN, row, strict=False))
+                self.rounds[row.sample_id].append({"round": row.round_id, **about, **taken})
