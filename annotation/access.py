@@ -10,13 +10,16 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
 
 from annotation.models import (
+    Annotation,
     Assignment,
     Codebook,
+    CodebookNote,
     MachineAnnotator,
     Membership,
     Project,
     Release,
     Round,
+    RoundAnnotator,
     Sample,
     SampleImport,
 )
@@ -92,6 +95,10 @@ def codebook_for(request, codebook_id):
     return codebook
 
 
+def codebook_note_for(request, note_id):
+    return of_project(request, CodebookNote.objects.all(), note_id)
+
+
 def sample_for(request, sample_id):
     return of_project(request, Sample.objects.visible(), sample_id)
 
@@ -116,20 +123,50 @@ def round_for(request, round_id):
     return round_
 
 
+def seat_for(request, assignment_id):
+    """Any seat of the projects in which the user has one of the admitted roles."""
+    seats = Assignment.objects.select_related("round__project", "round_item")
+    return _one(_admitted(request, seats, "round__"), assignment_id)
+
+
+def own_seat(request, round_id):
+    """The user's place in a round that they were asked into; its `round` comes with it."""
+    places = RoundAnnotator.objects.select_related("round__project", "round__codebook")
+    drawn = places.filter(user=request.user).exclude(round__state=Round.State.DRAWING)
+    return _one(_admitted(request, drawn, "round__"), round_id, "round")
+
+
 def own_assignment(request, assignment_id):
-    """A seat that the user holds, held or closed, in a round that they were asked into."""
-    seats = Assignment.objects.select_related("round__project", "round_item__sample")
-    return _one(
-        seats.filter(
-            round__seats__user=request.user,
-            round__project__memberships__user=request.user,
-        ),
-        assignment_id,
+    """A seat in a round that the user was asked into. Whether they hold it, or held it until
+    its lease ran out, is for the action to say."""
+    seats = Assignment.objects.filter(round__seats__user=request.user).select_related(
+        "round__project", "round__codebook", "round_item__sample"
+    )
+    return _one(_admitted(request, seats, "round__"), assignment_id)
+
+
+def own_annotation(request, annotation_id):
+    """An answer that the user gave in a round that they are still asked into."""
+    answers = Annotation.objects.filter(
+        annotator=request.user, round_item__round__seats__user=request.user
+    ).select_related(
+        "assignment", "round_item__round__project", "round_item__round__codebook", "sample"
+    )
+    return _one(_admitted(request, answers, "round_item__round__"), annotation_id)
+
+
+def _admitted(request, rows, to_round):
+    """Those rows in whose project the user has one of the roles that the view admits."""
+    return rows.filter(
+        **{
+            f"{to_round}project__memberships__user": request.user,
+            f"{to_round}project__memberships__role__in": request.admits,
+        }
     )
 
 
-def _one(queryset, pk):
+def _one(queryset, pk, by="pk"):
     try:
-        return queryset.get(pk=pk)
+        return queryset.get(**{by: pk})
     except queryset.model.DoesNotExist:
         raise Http404 from None

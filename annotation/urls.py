@@ -1,6 +1,16 @@
 from django.urls import path
 
-from annotation.views import accounts, machines, projects
+from annotation.views import (
+    accounts,
+    adjudications,
+    codebook_drafts,
+    codebooks,
+    machines,
+    projects,
+    review,
+    rounds,
+    samples,
+)
 
 app_name = "annotation"
 urlpatterns = [
@@ -15,5 +25,59 @@ urlpatterns = [
     ),
     path("projects/<int:project_id>/machines/", machines.machines, name="machines"),
     path("machines/<int:machine_id>/", machines.machine, name="machine"),
+    path("projects/<int:project_id>/samples/", samples.project_samples, name="samples"),
+    path("samples/<int:sample_id>/", samples.show, name="sample"),
+    path("projects/<int:project_id>/rounds/", rounds.project_rounds, name="rounds"),
+    path("projects/<int:project_id>/rounds/new/", rounds.new, name="round_new"),
+    path("projects/<int:project_id>/rounds/new/preview/", rounds.preview, name="round_preview"),
+    path("projects/<int:project_id>/rounds/policy/", rounds.policy, name="round_policy"),
+    path("rounds/<int:round_id>/", rounds.show, name="round"),
+    path("rounds/<int:round_id>/people/", rounds.ask, name="round_people"),
+    path("rounds/<int:round_id>/close/", rounds.close, name="round_close"),
+    path("rounds/<int:round_id>/reopen/", rounds.reopen, name="round_reopen"),
+    path("assignments/<int:assignment_id>/free/", rounds.free, name="seat_free"),
+    path("assignments/<int:assignment_id>/offer/", rounds.offer, name="seat_offer"),
+    path("rounds/<int:round_id>/review/", review.review, name="review"),
+    path("rounds/<int:round_id>/undo/", review.undo, name="undo"),
+    path("assignments/<int:assignment_id>/", review.answer, name="answer"),
+    path("assignments/<int:assignment_id>/skip/", review.skip, name="skip"),
+    path("assignments/<int:assignment_id>/heartbeat/", review.heartbeat, name="heartbeat"),
+    path("assignments/<int:assignment_id>/release/", review.release, name="release"),
+    path("annotations/<int:annotation_id>/", review.revise_answer, name="revise"),
+    path("rounds/<int:round_id>/adjudicate/", adjudications.adjudicate, name="adjudicate"),
+    path("projects/<int:project_id>/codebook/", codebooks.current, name="codebook"),
+    path("projects/<int:project_id>/codebook/draft/", codebook_drafts.start, name="codebook_draft"),
+    path(
+        "projects/<int:project_id>/codebook/import/",
+        codebook_drafts.import_codebook,
+        name="codebook_import",
+    ),
+    path("codebooks/<int:codebook_id>/", codebooks.edition, name="codebook_edition"),
+    path("codebooks/<int:codebook_id>/edit/", codebook_drafts.edit, name="codebook_edit"),
+    path("codebooks/<int:codebook_id>/preview/", codebook_drafts.preview, name="codebook_preview"),
+    path("codebooks/<int:codebook_id>/publish/", codebook_drafts.publish, name="codebook_publish"),
+    path("codebooks/<int:codebook_id>/discard/", codebook_drafts.discard, name="codebook_discard"),
+    path(
+        "codebooks/<int:codebook_id>/compare/<int:other_id>/",
+        codebooks.compare_editions,
+        name="codebook_compare",
+    ),
+    path(
+        "codebooks/<int:codebook_id>/export.json",
+        codebooks.export,
+        {"kind": "json"},
+        name="codebook_export_json",
+    ),
+    path(
+        "codebooks/<int:codebook_id>/export.md",
+        codebooks.export,
+        {"kind": "md"},
+        name="codebook_export_md",
+    ),
+    path(
+        "codebook-notes/<int:note_id>/close/",
+        codebooks.close_codebook_note,
+        name="codebook_note_close",
+    ),
     path("invitations/<str:token>/", accounts.invitation, name="invitation"),
 ]

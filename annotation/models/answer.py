@@ -16,6 +16,11 @@ class AnnotationQuerySet(models.QuerySet):
         """What each person says now."""
         return self.filter(superseded_by=None)
 
+    def of_round(self, round_, user):
+        """What this person says now in a round, the newest first."""
+        mine = self.current().filter(annotator=user, round_item__round=round_)
+        return mine.order_by("-pk")
+
     def measuring(self):
         """Each person's last answer given before they saw a suggestion: only these measure."""
         later = Annotation.objects.filter(supersedes=models.OuterRef("pk"), blind=True)

@@ -128,6 +128,26 @@ class AssignmentQuerySet(models.QuerySet):
     def held_by(self, user):
         return self.filter(annotator=user, state=Assignment.State.LEASED)
 
+    def skipped_by(self, round_, user):
+        """What this person skipped in a round and left so, the newest first."""
+        skipped = self.filter(round=round_, annotator=user, state=Assignment.State.SKIPPED)
+        return skipped.order_by("-closed_at")
+
+    def reopen(self):
+        """Give seats back to the queue; the new version keeps their old holders from writing."""
+        return self.update(
+            state=Assignment.State.OPEN,
+            annotator=None,
+            lease_until=None,
+            leased_at=None,
+            version=models.F("version") + 1,
+        )
+
+    def counts(self):
+        """How many seats of each round are in each state, by one query: {(round, state): n}."""
+        grouped = self.order_by().values("round", "state").annotate(n=models.Count("pk"))
+        return {(row["round"], row["state"]): row["n"] for row in grouped}
+
 
 class Assignment(models.Model):
     """One seat at a round item: one row for each answer that was asked for."""
