@@ -26,7 +26,7 @@ def start(request, project_id):
 
 
 @admits(MANAGER)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request, codebook_id):
     """The editor. A button adds, moves or takes away a row, or saves everything."""
     codebook = codebook_for(request, codebook_id)
@@ -114,7 +114,7 @@ def preview(request, codebook_id):
 
 
 @admits(MANAGER)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def publish(request, codebook_id):
     """What would change, then the form that makes it an edition for ever."""
     draft = codebook_for(request, codebook_id)
@@ -170,7 +170,7 @@ def discard(request, codebook_id):
 
 
 @admits(MANAGER)
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def import_codebook(request, project_id):
     """A file becomes the draft; what of it was left out is said on the next page."""
     project = project_for(request, project_id)

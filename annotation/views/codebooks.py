@@ -2,7 +2,7 @@
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from annotation.access import (
     ADJUDICATOR,
@@ -19,7 +19,7 @@ from annotation.task_types.changes import compare
 
 
 @admits(*MEMBER)
-@require_GET
+@require_safe
 def current(request, project_id):
     """The newest edition, the draft, what people noted, and all editions."""
     project = project_for(request, project_id)
@@ -27,7 +27,7 @@ def current(request, project_id):
 
 
 @admits(*MEMBER)
-@require_GET
+@require_safe
 def edition(request, codebook_id):
     codebook = codebook_for(request, codebook_id)
     return _page(request, codebook.project, codebook)
@@ -55,7 +55,7 @@ def _notes(project):
 
 
 @admits(*MEMBER)
-@require_GET
+@require_safe
 def compare_editions(request, codebook_id, other_id):
     """What changed from `other` to this one, whichever was first."""
     codebook = codebook_for(request, codebook_id)
@@ -73,7 +73,7 @@ def compare_editions(request, codebook_id, other_id):
 
 
 @admits(*MEMBER)
-@require_GET
+@require_safe
 def export(request, codebook_id, kind):
     """The edition as a file that reads back as equal rules."""
     codebook = codebook_for(request, codebook_id)

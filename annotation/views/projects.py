@@ -2,7 +2,7 @@
 
 from django.db.models import F
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.access import (
     MANAGER,
@@ -20,10 +20,12 @@ from annotation.reports import overview as reports
 
 
 @admits(SIGNED_IN)
-@require_GET
+@require_safe
 def home(request):
+    waiting = Round.objects.waiting_for(request.user)
     context = {
         "projects": projects_for(request.user),
+        "waiting": waiting.select_related("project").order_by("-pk"),
         "may_create": request.user.may_manage_something(),
     }
     return render(request, "annotation/home.html", context)
@@ -43,7 +45,7 @@ def create(request):
 
 
 @admits(*MEMBER)
-@require_GET
+@require_safe
 def overview(request, project_id):
     """The loop for managers; for others the rounds that wait for them."""
     project = project_for(request, project_id)
