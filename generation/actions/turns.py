@@ -62,9 +62,9 @@ class Slice:
         return Labelling(self.technique, self.rules, task, slot.sample.fields, seed)
 
     def hungry(self) -> bool:
-        """Fewer requests are ready to be sent than may soon be needed."""
+        """Fewer requests than a whole window are ready to be sent."""
         unsent = len(self.out) - self.wire.in_flight
-        return not self.closing and unsent < max(1, self.wire.limits.width // 2)
+        return not self.closing and unsent < self.wire.limits.width
 
     def must_look(self, moment: float) -> bool:
         """Is there anything to store, or can there be anything new to hand out?"""

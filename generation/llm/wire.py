@@ -5,6 +5,7 @@ The caller keeps the ledger; the wire only sends what it was given, in that orde
 
 import asyncio
 import queue
+import sys
 import threading
 import time
 from collections import deque
@@ -19,6 +20,9 @@ from generation.llm.openai_client import Client
 
 # These say nothing about how much the endpoint can bear.
 HARMLESS = frozenset({"bad_request", "context_overflow", "too_large"})
+
+
+SWITCH_SECONDS = 0.0005
 
 
 @dataclass(eq=False)
@@ -53,6 +57,9 @@ class Wire:
     in_flight: int = 0
 
     def __enter__(self) -> Self:
+        # The caller's database work must not keep the loop waiting for the interpreter: at Python's
+        # default of 5 ms every step of a call would wait that long.
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
