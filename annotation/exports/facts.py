@@ -3,6 +3,7 @@
 And the marks: where the moment ends in tables whose rows are only ever added.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,7 @@ from annotation.models import (
 
 FIELD_NAMES = {
     "sqlite": "SELECT DISTINCT k.key FROM ({rows}) s, json_each(s.fields) k",
-    "postgresql": "SELECT DISTINCT jsonb_object_keys(s.fields) FROM ({rows}) s",
+    "postgresql": "SELECT DISTINCT json_object_keys(s.fields::json) FROM ({rows}) s",
 }
 
 
@@ -60,6 +61,16 @@ class Facts:
     fields: dict[str, str]  # text field: its column
     total: int  # samples that are looked at
 
+    labels: dict[str, Any]  # a stored answer as text: how an export shows it
+
+    def label(self, stored: str) -> Any:
+        """A label, or a list of labels. Few different answers are stored many times."""
+        if stored not in self.labels:
+            task = self.project.task
+            slugs = task.slugs(json.loads(stored))
+            self.labels[stored] = slugs if task.multiple else slugs[0]
+        return self.labels[stored]
+
     def samples(self) -> models.QuerySet:
         visible = models.Q(sample_import=None) | models.Q(sample_import__in=self.marks.imports)
         samples = self.wanted.samples(self.project, self.using)
@@ -89,6 +100,7 @@ def gather(project: Project, wanted: Wanted, using: str, marks: Marks | None) ->
         people=_people(project, wanted.names, using),
         fields={},
         total=0,
+        labels={},
     )
     facts.fields.update(_fields(facts))
     object.__setattr__(facts, "total", facts.samples().count())
@@ -152,9 +164,3 @@ def _fields(facts: Facts) -> dict[str, str]:
         names = {name for (name,) in cursor.fetchall()}
     first = samples.order_by("pk").values_list("fields", flat=True).first() or {}
     return {name: column_of(name) for name in [*first, *sorted(names - set(first))]}
-
-
-def label_of(task: Any, value: dict[str, Any]) -> Any:
-    """A stored answer as an export shows it: a label, or a list of labels."""
-    slugs = task.slugs(value)
-    return slugs if task.multiple else slugs[0]

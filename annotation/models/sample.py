@@ -1,10 +1,25 @@
 """What is to be labelled, and the imports that brought it."""
 
+import json
+
 from django.conf import settings
 from django.db import models
 from django.utils.timezone import now
 
 from annotation.models.project import Project
+
+
+class OrderedJSONField(models.JSONField):
+    """JSON whose keys stay in their order; PostgreSQL's `jsonb`, the usual type, sorts them."""
+
+    def db_type(self, connection):
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        return json.dumps(value, cls=self.encoder)
+
+    def from_db_value(self, value, expression, connection):
+        return json.loads(value) if isinstance(value, str) else value
 
 
 class SampleImport(models.Model):
@@ -27,17 +42,22 @@ class SampleImport(models.Model):
     options = models.JSONField(default=dict)  # how it is read: format, encoding, delimiter ...
     mapping = models.JSONField(default=dict)
     preview = models.JSONField(default=dict)
+    report = models.JSONField(default=dict)  # what a person decides by, once it is staged
     keep_duplicates = models.BooleanField(default=False)
+    # Rows whose reference label is in no codebook come without it; otherwise they are refused.
+    without_unknown = models.BooleanField(default=False)
     rows_read = models.PositiveIntegerField(default=0)
     rows_good = models.PositiveIntegerField(default=0)
     rows_refused = models.PositiveIntegerField(default=0)
     duplicates_in_file = models.PositiveIntegerField(default=0)
     duplicates_in_project = models.PositiveIntegerField(default=0)
     rows_written = models.PositiveIntegerField(default=0)
+    position = models.PositiveBigIntegerField(default=0)  # bytes of the staged rows that are done
     error = models.TextField(blank=True)
     # Whoever works on it holds a lease; a dead worker's import is taken up again.
     lease_until = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)  # claims since it last came forward
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
     created_at = models.DateTimeField(default=now)
     finished_at = models.DateTimeField(null=True)
@@ -79,7 +99,7 @@ class Sample(models.Model):
         SampleImport, models.CASCADE, null=True, related_name="samples"
     )
     external_id = models.CharField(max_length=300, blank=True)
-    fields = models.JSONField()  # {"text": ...} or several, in the order they are shown
+    fields = OrderedJSONField()  # {"text": ...} or several, in the order they are shown
     text = models.TextField()  # the fields joined, for lists and search
     meta = models.JSONField(default=dict)
     content_hash = models.CharField(max_length=64)
