@@ -75,3 +75,17 @@ class SampleFilterForm(forms.Form):
         for name in {"reference", "answered", "drawn", "suggested"} & said.keys():
             said[name] = EITHER[said[name]]
         return SampleFilter(**said)
+
+
+def in_words(which):
+    """What a filter asks, as pairs of question and answer; its machine is for others to name."""
+    said = []
+    for name, value in which.stated().items():
+        field = SampleFilterForm.base_fields[name]
+        if name == "split":
+            value = Sample.Split(value).label
+        elif isinstance(value, bool):
+            value = dict(field.choices)["yes" if value else "no"]
+        if name != "machine":
+            said.append((field.label, value))
+    return said

@@ -17,7 +17,9 @@ from annotation.access import (
     seat_for,
 )
 from annotation.actions import draws, rounds
+from annotation.filters import SampleFilter
 from annotation.forms_rounds import AnnotatorsForm, PolicyForm, RoundForm
+from annotation.forms_samples import in_words
 from annotation.keyset import Order, page
 from annotation.models import Assignment, Round
 from synthlab.science.cards import card
@@ -144,6 +146,7 @@ def _round_page(request, round_, form, status=200):
         "section": "rounds",
         "round": round_,
         "strategy": _strategy_label(round_),
+        "frame": in_words(SampleFilter.of(round_.frame.get("filter", {}))),
         "people": _people(round_),
         "leases": _seats(round_, "leased").order_by("lease_until")[:100],
         "skips": _skips(request, round_),
