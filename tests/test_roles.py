@@ -70,7 +70,7 @@ class World:
         second = f.make_round(project, annotators=people)
         machine = f.make_machine(project, draft_parent)
         item = round_.items.first()
-        f.make_annotation(item, annotator, "yes")
+        annotation = f.make_annotation(item, annotator, "yes")
         connection = f.make_connection(created_by=manager, shared=False)
         run = Run.objects.create(project=project, connection=connection, machine=machine)
         slot = Slot.objects.create(run=run, index=0, sample=item.sample)
@@ -103,6 +103,7 @@ class World:
             "round_id": round_.pk,
             "item_id": item.pk,
             "sample_id": item.sample_id,
+            "annotation_id": annotation.pk,
             "machine_id": machine.pk,
             "import_id": SampleImport.objects.create(project=project, file_name="a.csv").pk,
             "release_id": Release.objects.create(project=project, format="jsonl").pk,
@@ -115,6 +116,7 @@ class World:
             "host_id": AllowedHost.objects.create(host="models.example").pk,
             "token": "not-a-token",
             "user_id": annotator.pk,
+            "membership_id": f.make_annotator(project).memberships.get().pk,
             "format": "json",
         }
         # Each person holds a seat of their own in the second round.
