@@ -6,24 +6,28 @@ costs what the first did.
 
 from collections.abc import Iterator
 
-from annotation.exports.facts import Facts, label_of
+from django.db import models
+from django.db.models.functions import Cast
+
+from annotation.exports.facts import Facts
 from annotation.exports.final import MODEL, Final, decide
 from annotation.exports.said import Row, Said, hour
 
 CHUNK = 1000
 COLUMNS = (
-    *("pk", "external_id", "fields", "meta", "origin", "split", "reference"),
+    *("pk", "external_id", "fields", "meta", "origin", "split", "referred"),
     *("sample_import_id", "created_at"),
 )
 
 
 def chunks(facts: Facts) -> Iterator[tuple[int, list[Row]]]:
     """How many samples were looked at, and the rows of those that are wanted."""
-    samples = facts.samples().order_by("pk").values_list(*COLUMNS, named=True)
+    samples = facts.samples()
+    read = samples.annotate(referred=Cast("reference", models.TextField())).order_by("pk")
     last = 0
-    while found := list(samples.filter(pk__gt=last)[:CHUNK]):
+    while found := list(read.filter(pk__gt=last).values_list(*COLUMNS, named=True)[:CHUNK]):
+        said = Said(facts, samples.filter(pk__gt=last, pk__lte=found[-1].pk))
         last = found[-1].pk
-        said = Said(facts, [sample.pk for sample in found])
         rows = [_row(facts, said, sample) for sample in found]
         if facts.wanted.only_final:
             rows = [row for row in rows if row["final_label"] is not None]
@@ -37,7 +41,6 @@ def _row(facts: Facts, said: Said, sample) -> Row:
     if suggestion is not None:
         machine = Final(suggestion["label"], MODEL, suggestion["edition"])
     final = decide(said.settled.get(pk, []), said.answers.get(pk, []), machine)
-    reference = sample.reference
     came = facts.imports.get(sample.sample_import_id)
     row = {"id": sample.external_id or f"sample-{pk}", "sample_id": pk}
     for name, text in sample.fields.items():
@@ -48,7 +51,7 @@ def _row(facts: Facts, said: Said, sample) -> Row:
         "final_edition": final.edition,
         "final_votes": final.votes,
         "final_voters": final.voters,
-        "reference": None if reference is None else label_of(facts.project.task, reference),
+        "reference": None if sample.referred is None else facts.label(sample.referred),
         "split": sample.split,
         "origin": sample.origin,
         "flagged": pk in said.flagged,

@@ -4,7 +4,10 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
-from annotation.exports.facts import Facts, label_of
+from django.db import models
+from django.db.models.functions import Cast
+
+from annotation.exports.facts import Facts
 from annotation.exports.final import Answer
 from annotation.models import Adjudication, Annotation, RoundItem, Suggestion
 
@@ -16,7 +19,7 @@ SUGGESTED = (
 )
 ANSWERED = ("blind", "seconds", "flag", "comment", "extra", "late")
 BY_A_PERSON = (
-    *("pk", "sample_id", "codebook_id", "value", "code", "supersedes_id", "created_at"),
+    *("pk", "sample_id", "codebook_id", "said", "code", "supersedes_id", "created_at"),
     "round_item__round_id",
 )
 DRAWN = ("stratum", "rank", "score", "inclusion")
@@ -35,8 +38,8 @@ class Said:
     `answers` are the current ones that vote: an extra answer, which nobody asked for, does not.
     """
 
-    def __init__(self, facts: Facts, samples: list[int]) -> None:
-        self.facts, self.samples, self.task = facts, samples, facts.project.task
+    def __init__(self, facts: Facts, samples: models.QuerySet) -> None:
+        self.facts, self.samples = facts, samples.values("pk")
         self.suggestions: dict[int, Row] = {}
         self.annotations: dict[int, list[Row]] = defaultdict(list)
         self.adjudications: dict[int, list[Row]] = defaultdict(list)
@@ -52,6 +55,7 @@ class Said:
 
     def _found(self, model, mark: int, *columns: str):
         rows = model.objects.using(self.facts.using).filter(sample__in=self.samples, pk__lte=mark)
+        rows = rows.annotate(said=Cast("value", models.TextField()))  # read once a different value
         return rows.order_by("pk").values_list(*columns, named=True)
 
     def _read_suggestions(self, machine) -> None:
@@ -64,10 +68,10 @@ class Said:
             "edition": machine.codebook.number,
         }
         mark = self.facts.marks.suggestions
-        found = self._found(Suggestion, mark, *SUGGESTED, "sample_id", "value")
+        found = self._found(Suggestion, mark, *SUGGESTED, "sample_id", "said")
         for row in found.filter(machine=machine):
             taken = dict(zip(SUGGESTED, row, strict=False))
-            label = label_of(self.task, row.value)
+            label = self.facts.label(row.said)
             self.suggestions[row.sample_id] = {"label": label, **taken, **about}
 
     def _read_annotations(self) -> None:
@@ -122,7 +126,7 @@ class Said:
     def _answer(self, row, who: int) -> Answer:
         edition = self.facts.editions[row.codebook_id].number
         meaning = self.facts.meanings[row.codebook_id]
-        return Answer(who, row.code, label_of(self.task, row.value), edition, meaning)
+        return Answer(who, row.code, self.facts.label(row.said), edition, meaning)
 
     def _read_rounds(self) -> None:
         items = RoundItem.objects.using(self.facts.using).filter(sample__in=self.samples)

@@ -23,7 +23,7 @@ class Xlsx:
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.layout, self.columns = layout, columns_of(layout)
-        self.scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=".xlsx-")
+        self.scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}-")
         options = {
             "constant_memory": True,
             "strings_to_formulas": False,

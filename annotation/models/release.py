@@ -2,10 +2,18 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from annotation.models.codebook import Codebook
 from annotation.models.project import Project
+
+
+class ReleaseQuerySet(models.QuerySet):
+    def due(self):
+        """Waiting, or left by a worker that died while writing."""
+        left = models.Q(state=Release.State.WRITING, lease_until__lt=Now())
+        return self.filter(models.Q(state=Release.State.WAITING) | left)
 
 
 class Release(models.Model):
@@ -39,3 +47,9 @@ class Release(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True)
     created_at = models.DateTimeField(default=now)
     finished_at = models.DateTimeField(null=True)
+
+    objects = ReleaseQuerySet.as_manager()
+
+    @property
+    def is_over(self):
+        return self.state in (self.State.DONE, self.State.FAILED)

@@ -16,6 +16,7 @@ from annotation.models import Release, Sample
 class Command(ScriptCommand):
     help = "Write a project as one file (or a folder, for --format dataset) with a manifest."
     refusals = (ExportRefused, OSError)
+    requires_system_checks = ()  # they load every page with its libraries: half the memory
 
     def add_arguments(self, parser):
         super().add_arguments(parser)
