@@ -1,13 +1,13 @@
 """What people type, checked."""
 
 from django import forms
-from django.contrib.auth.forms import BaseUserCreationForm
+from django.contrib.auth.forms import UserCreationForm
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Membership, Project, User
 
 
-class AccountForm(BaseUserCreationForm):
+class AccountForm(UserCreationForm):
     """A new account, made from an invitation."""
 
     class Meta:

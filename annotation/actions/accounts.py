@@ -1,6 +1,7 @@
 """Inviting people, letting them in, and slowing down those who guess."""
 
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.db import transaction
@@ -10,10 +11,17 @@ from annotation.models import Invitation, Membership, Project, SignInAttempt, Us
 from annotation.models.account import hashed
 
 INVITATION_DAYS = 7
+RANK = {
+    Membership.Role.ANNOTATOR: 1,
+    Membership.Role.ADJUDICATOR: 2,
+    Membership.Role.MANAGER: 3,
+}
 WINDOW = timedelta(minutes=10)
 # Wrong passwords in the window before the next try must wait; a network may hold many people.
+# With these an account can be guessed at ten times in ten minutes at most.
 FREE_TRIES = {"account": 5, "network": 30}
-LONGEST_WAIT = timedelta(minutes=2)
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=4)
 
 
 class InvitationUsed(Exception):
@@ -50,6 +58,8 @@ def accept_invitation(token, user):
     invitation = Invitation.objects.for_token(token).first()
     if invitation is None:
         raise InvitationUsed
+    if invitation.project is None and User.objects.exists():
+        raise InvitationUsed
     if user.pk is None:
         user.is_superuser = invitation.project is None
         user.is_staff = user.is_superuser
@@ -67,18 +77,30 @@ def _join(user, invitation):
     if invitation.project is None:
         projects = Project.objects.exclude(memberships__role=Membership.Role.MANAGER)
     for project in projects:
-        Membership.objects.update_or_create(
+        membership, _made = Membership.objects.get_or_create(
             project=project, user=user, defaults={"role": invitation.role}
         )
+        if RANK[invitation.role] > RANK[membership.role]:  # a link never takes a role away
+            membership.role = invitation.role
+            membership.save(update_fields=["role"])
 
 
 def network_of(request_meta):
-    """The client's address; TRUSTED_PROXIES says how many forwarders are believed."""
+    """The client's address, of IPv6 its /64, for one customer has all of it.
+
+    TRUSTED_PROXIES says how many forwarders are believed.
+    """
     address = request_meta.get("REMOTE_ADDR", "")
     if settings.TRUSTED_PROXIES:
         chain = [part.strip() for part in request_meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         address = ([*chain, address])[-1 - min(settings.TRUSTED_PROXIES, len(chain))] or address
-    return address[:64]
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if parsed.version == 6 and parsed.ipv4_mapped is None:
+        return str(ip_network((int(parsed), 64), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def sign_in_wait(username, network):
@@ -96,15 +118,32 @@ def sign_in_wait(username, network):
     ):
         times = list(found.values_list("at", flat=True))
         if (beyond := len(times) - FREE_TRIES[kind]) >= 0:
-            pause = min(timedelta(seconds=2.0 ** min(beyond + 3, 10)), LONGEST_WAIT)
+            pause = min(FIRST_WAIT * 2 ** min(beyond, 10), LONGEST_WAIT)
             wait = max(wait, (times[0] + pause - now()).total_seconds())
     return max(wait, 0.0)
 
 
-def record_failed_sign_in(username, network):
+def record_sign_in(username, network):
+    """Count a try before its password is checked, so that tries at the same time count too."""
     SignInAttempt.objects.filter(at__lt=now() - 6 * WINDOW).delete()
     SignInAttempt.objects.create(account_hash=hashed(username.casefold()), network=network)
 
 
 def forget_failed_sign_ins(username):
+    """The password was right: the tries so far were the person's own."""
     SignInAttempt.objects.filter(account_hash=hashed(username.casefold())).delete()
+
+
+class LastManager(Exception):
+    """A project keeps at least one manager."""
+
+
+@transaction.atomic
+def remove_member(membership):
+    """Take someone out of a project. What they answered stays; raises LastManager."""
+    managers = Membership.objects.filter(
+        project=membership.project_id, role=Membership.Role.MANAGER
+    ).select_for_update()
+    if list(managers) == [membership]:
+        raise LastManager
+    membership.delete()

@@ -28,11 +28,11 @@ def sign_in(request):
     if request.method == "POST":
         if wait := math.ceil(accounts.sign_in_wait(username, network)):
             return _sign_in_page(request, AuthenticationForm(request), 429, wait)
+        accounts.record_sign_in(username, network)
         if form.is_valid():
             accounts.forget_failed_sign_ins(username)
             login(request, form.get_user())
             return redirect(_safe_next(request))
-        accounts.record_failed_sign_in(username, network)
     return _sign_in_page(request, form, 422 if request.method == "POST" else 200)
 
 
@@ -115,3 +115,22 @@ def withdraw_invitation(request, project_id, invitation_id):
     if not project.invitations.usable().filter(pk=invitation_id).delete()[0]:
         raise Http404
     return redirect("annotation:members", project.pk)
+
+
+@admits(MANAGER)
+@require_http_methods(["POST"])
+def remove_member(request, project_id, membership_id):
+    """Take someone out of the project; what they answered stays."""
+    project = project_for(request, project_id)
+    membership = project.memberships.select_related("user").filter(pk=membership_id).first()
+    if membership is None:
+        raise Http404
+    try:
+        accounts.remove_member(membership)
+    except accounts.LastManager:
+        messages.error(request, _("A project keeps at least one manager."))
+    else:
+        text = _("%(name)s no longer takes part. Their answers stay.")
+        messages.success(request, text % {"name": membership.user.get_username()})
+    gone = membership.pk is None and membership.user == request.user
+    return redirect("annotation:home") if gone else redirect("annotation:members", project.pk)

@@ -1,7 +1,6 @@
 """Writing the rules: /codebooks/<id>/edit/, preview, publish, import, discard."""
 
 from django.contrib import messages
-from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -158,12 +157,10 @@ def _published(request, draft, form):
 @require_POST
 def discard(request, codebook_id):
     draft = codebook_for(request, codebook_id)
-    if draft.is_published:
-        raise Http404
     try:
         codebooks.discard_draft(draft, _version(request))
     except codebooks.StaleDraft:
-        messages.error(request, _("Someone changed the draft since, so it was not discarded."))
+        messages.error(request, _("Someone saved or published it since, so it was not discarded."))
     else:
         messages.success(request, _("The draft is discarded."))
     return redirect("annotation:codebook", draft.project_id)
