@@ -91,13 +91,13 @@ def percent(share: float | None, digits: int = 1) -> str:
     """A share between 0 and 1 as per cent; what is no number is said in words."""
     if not is_number(share):
         return gettext("undefined")
-    return f"{number_format(share * 100, digits)}{NARROW_SPACE}%"
+    return f"{number_format(round(share * 100, digits), digits)}{NARROW_SPACE}%"
 
 
 @register.filter
 def number(value: float | None, digits: int = 2) -> str:
     """A figure that is no share, such as kappa; what is no number is said in words."""
-    return number_format(value, digits) if is_number(value) else gettext("undefined")
+    return number_format(round(value, digits), digits) if is_number(value) else gettext("undefined")
 
 
 def is_number(value: float | None) -> bool:

@@ -261,3 +261,9 @@ def test_a_figure_escapes_foreign_words():
     html = rendered('{% figure "K" 1 1 1 provenance %}', provenance="<script>")
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
+
+
+def test_figures_round_rather_than_cut_off():
+    assert number(0.699) == "0.70"
+    assert percent(0.85183).startswith("85.2")
+    assert percent(0.876, 0).startswith("88")
