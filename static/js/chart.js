@@ -1,7 +1,7 @@
 // Draws every <div data-chart="id of a JSON script"> with vega-embed, without eval, in the page's
 // colours. A mark whose datum has a `url` is a link.
 
-const INTERPRETED = { ast: true, expr: window.vega.expressionInterpreter, renderer: "canvas" };
+const INTERPRETED = { ast: true, renderer: "canvas" };
 const HUES = ["#2f7f86", "#d08a2e", "#6a6fb5", "#a8527a", "#5c9a4d", "#b5593f", "#3d84c6", "#8f7d3a", "#7d57a6", "#5b7083"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
