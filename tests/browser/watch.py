@@ -12,7 +12,7 @@ def watch(context, address):
 
     def heard(message):
         if message.type in {"error", "warning"}:
-            troubles.append(f"{message.page.url}: {message.text}")
+            troubles.append(f"{message.page.url}: {message.text} {message.location['url']}")
 
     def asked(request):
         if not request.url.startswith((f"{address}/", "data:", "blob:")):
