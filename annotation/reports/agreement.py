@@ -5,8 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.translation import gettext as _
 
-from annotation.arrays_agreement import Judgements, answered, references
+from annotation.arrays_agreement import (
+    Judgements,
+    LeftOut,
+    Scope,
+    answered,
+    judgements,
+    references,
+)
 from annotation.models import Sample
+from annotation.reports import annotators
 from annotation.reports.figures import SideBySide, match, measures, resampling, side_by_side
 from annotation.task_types.base import LabelRule
 from synthlab.science.agreement import MISSING
@@ -70,29 +78,67 @@ class Bounds:
     high: float
 
 
-def basis(judgements: Judgements) -> Basis:
-    has_answer = (judgements.codes.reshape(len(judgements.samples), -1) != MISSING).any(axis=1)
-    has_answer |= answered(judgements.settled)
-    by_lot = judgements.design.measuring
-    visible = Sample.objects.visible().filter(project=judgements.scope.project)
+@dataclass(frozen=True)
+class Report:
+    """All that the page and the command show. None: there is nothing to compare."""
+
+    scope: Scope
+    basis: Basis
+    left_out: LeftOut
+    model: Versus | None
+    bounds: Bounds | None
+    people: annotators.People
+    pairs: tuple[annotators.Pair, ...]
+    pairs_in_all: int
+    annotators: tuple[annotators.Annotator, ...]
+    periods: tuple[annotators.Period, ...]
+    reference: "Reference | None"
+
+
+def report(scope: Scope) -> Report:
+    """Read the rows once and compare everything."""
+    read = judgements(scope)
+    names = annotators.pseudonyms(scope, read.annotators)
+    rests_on = basis(read)
+    pairs, in_all = annotators.pairs(read, names)
+    return Report(
+        scope=scope,
+        basis=rests_on,
+        left_out=read.left_out,
+        model=against_model(read) if scope.machine else None,
+        bounds=bounds(read) if scope.machine else None,
+        people=annotators.among_people(read),
+        pairs=tuple(pairs),
+        pairs_in_all=in_all,
+        annotators=tuple(annotators.one_by_one(read, names)),
+        periods=tuple(annotators.over_time(read)) if scope.machine else (),
+        reference=against_reference(read, rests_on.size),
+    )
+
+
+def basis(read: Judgements) -> Basis:
+    has_answer = (read.codes.reshape(len(read.samples), -1) != MISSING).any(axis=1)
+    has_answer |= answered(read.settled)
+    by_lot = read.design.measuring
+    visible = Sample.objects.visible().filter(project=read.scope.project)
     return Basis(
-        drawn=len(judgements.samples),
+        drawn=len(read.samples),
         answered=int(has_answer.sum()),
         by_lot=int((has_answer & by_lot).sum()),
         drawn_by_lot=int(by_lot.sum()),
-        disputed=int(judgements.truth.disputed.sum()),
-        settled=int(answered(judgements.settled).sum()),
-        frame=judgements.design.size if judgements.measurable else 0,
+        disputed=int(read.truth.disputed.sum()),
+        settled=int(answered(read.settled).sum()),
+        frame=read.design.size if read.measurable else 0,
         size=visible.count(),
     )
 
 
-def against_model(judgements: Judgements) -> Versus:
-    return versus(judgements, judgements.truth.value, judgements.model, judgements.design)
+def against_model(read: Judgements) -> Versus:
+    return versus(read, read.truth.value, read.model, read.design)
 
 
-def versus(judgements: Judgements, truth: np.ndarray, said: np.ndarray, design: Design) -> Versus:
-    scope = judgements.scope
+def versus(read: Judgements, truth: np.ndarray, said: np.ndarray, design: Design) -> Versus:
+    scope = read.scope
     both = answered(truth) & answered(said)
     corrected, naive = (_compared(scope, truth, said, way) for way in (design, None))
     pairs = np.stack([truth, said], axis=1)
@@ -139,17 +185,17 @@ def _label_rows(scope, truth, said, corrected, naive):
     )
 
 
-def bounds(judgements: Judgements) -> Bounds | None:
+def bounds(read: Judgements) -> Bounds | None:
     """What the samples could do to the accuracy that people skipped, were unsure of or dispute;
     None where there is none of them or nothing was drawn by lot."""
-    truth, model = judgements.truth, judgements.model
-    unsettled = (truth.disputed | judgements.refused) & ~answered(truth.value)
-    unsettled &= answered(model) & judgements.design.measuring
+    truth, model = read.truth, read.model
+    unsettled = (truth.disputed | read.refused) & ~answered(truth.value)
+    unsettled &= answered(model) & read.design.measuring
     if not unsettled.any():
         return None
     known = match(truth.value, model)
     low, high = (
-        hajek_proportion(np.where(unsettled, filled, known), judgements.design).value or 0.0
+        hajek_proportion(np.where(unsettled, filled, known), read.design).value or 0.0
         for filled in (0.0, 1.0)
     )
     return Bounds(int(unsettled.sum()), low, high)
@@ -165,9 +211,9 @@ class Reference:
     size: int
 
 
-def against_reference(judgements: Judgements, size: int) -> Reference | None:
+def against_reference(read: Judgements, size: int) -> Reference | None:
     """None where the project has no reference label that the edition knows."""
-    scope = judgements.scope
+    scope = read.scope
     model = None
     if scope.machine is not None:
         reference, said = references(scope)
@@ -175,14 +221,8 @@ def against_reference(judgements: Judgements, size: int) -> Reference | None:
             # All that there are: a census of them, and of the whole set only if all have one.
             chance = 1.0 if len(reference) >= size else np.nan
             everything = Design(np.full(len(reference), chance))
-            model = versus(judgements, reference, said, everything)
-    people = versus(judgements, judgements.reference, judgements.truth.value, judgements.design)
+            model = versus(read, reference, said, everything)
+    people = versus(read, read.reference, read.truth.value, read.design)
     if model is None and not people.samples:
         return None
     return Reference(model, people if people.samples else None, model.samples if model else 0, size)
-
-
-def matrix_shares(matrix: np.ndarray) -> np.ndarray:
-    """Each cell as a share of its row, so that rare labels are seen too."""
-    totals = matrix.sum(axis=1, keepdims=True)
-    return np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)

@@ -1,0 +1,45 @@
+"""Which rounds, edition and machine a comparison is about, and what it is about unless said."""
+
+from django.db.models import Exists, OuterRef
+
+from annotation.arrays_agreement import Scope
+from annotation.models import Codebook, MachineAnnotator, Project, Round, Suggestion
+
+
+def alike(edition: Codebook) -> list[Codebook]:
+    """The published editions under which the same answers are right: only wording lies between."""
+    editions = {book.pk: book for book in edition.project.codebooks.published().order_by("number")}
+    root = {}
+    for book in editions.values():
+        reworded = book.change == Codebook.Change.WORDING and book.parent_id in root
+        root[book.pk] = root[book.parent_id] if reworded else book.pk
+    return [book for book in editions.values() if root[book.pk] == root[edition.pk]]
+
+
+def rounds_under(edition: Codebook) -> list[Round]:
+    """The rounds that followed this edition or one that differs in wording only."""
+    drawn = edition.project.rounds.exclude(state=Round.State.DRAWING)
+    return list(drawn.filter(codebook__in=alike(edition)).order_by("pk"))
+
+
+def usual_edition(project: Project) -> Codebook | None:
+    """The newest edition that a round followed, else the newest."""
+    published = project.codebooks.published().order_by("-number")
+    drawn = project.rounds.exclude(state=Round.State.DRAWING)
+    return published.filter(pk__in=drawn.values("codebook")).first() or published.first()
+
+
+def usual_machine(project: Project) -> MachineAnnotator | None:
+    """The newest machine annotator that has labelled anything."""
+    said = Suggestion.objects.filter(machine=OuterRef("pk"))
+    return project.machines.filter(Exists(said)).order_by("-pk").first()
+
+
+def scope_of(
+    project: Project,
+    edition: Codebook,
+    rounds: list[Round],
+    machine: MachineAnnotator | None,
+) -> Scope:
+    edition.project = project
+    return Scope(project, edition, edition.rules(), tuple(rounds), machine)

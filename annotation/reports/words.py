@@ -1,0 +1,124 @@
+"""What figures of agreement say, in whole sentences."""
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from synthlab.science import figures
+from synthlab.science.figures import Figure
+
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+CLOSE = 0.005  # figures that differ by less say the same
+
+REASONS = {
+    figures.ONE_LABEL: gettext_lazy("everyone used one label"),
+    figures.NO_PAIRS: gettext_lazy("no sample has two answers"),
+    figures.NO_ANSWERS: gettext_lazy("there are no answers yet"),
+    figures.NO_DRAW: gettext_lazy("no answered sample was drawn with a known chance"),
+    figures.UNEQUAL_OVERLAP: gettext_lazy("the samples do not all have the same number of answers"),
+    figures.TOO_FEW_LABELS: gettext_lazy("there are fewer than two labels"),
+    figures.NEVER_USED: gettext_lazy("nobody used this label"),
+    figures.NEVER_GIVEN: gettext_lazy("the model never gave this label"),
+    figures.TOO_FEW_ANSWERS: gettext_lazy("fewer than 10 effective answers"),
+}
+# Reasons that a better draw or more answers would mend; the others are facts about the answers.
+MENDABLE = {figures.NO_DRAW, figures.NO_ANSWERS, figures.NO_PAIRS, figures.TOO_FEW_ANSWERS}
+
+METHODS = {
+    "wilson": gettext_lazy("Wilson"),
+    "korn_graubard": gettext_lazy("Korn–Graubard"),
+    "hypergeometric": gettext_lazy("exact, finite set"),
+    "bootstrap": gettext_lazy("bootstrap"),
+    "census": gettext_lazy("whole set answered"),
+}
+
+
+def per_cent(share: float, digits: int = 0) -> str:
+    return f"{number_format(round(100 * share, digits), digits)}{NARROW_SPACE}%"
+
+
+def gap(corrected: Figure, naive: Figure, chosen: int, answered: int) -> str:
+    """One sentence on what the naive accuracy would have made readers believe."""
+    if corrected.value is None or naive.value is None:
+        return ""
+    numbers = {
+        "naive": per_cent(naive.value),
+        "corrected": per_cent(corrected.value),
+        "chosen": number_format(chosen, force_grouping=True),
+        "answered": number_format(answered, force_grouping=True),
+    }
+    if abs(corrected.value - naive.value) < CLOSE:
+        return _("Here the draw makes no difference: both figures are about %(corrected)s.") % (
+            numbers
+        )
+    if not chosen:
+        text = _(
+            "Not every sample had the same chance of being drawn. Counted evenly it would read"
+            " %(naive)s; over the whole set it is %(corrected)s."
+        )
+        return text % numbers
+    if corrected.value > naive.value:
+        text = _(
+            "Among the samples that people saw the model looks worse, %(naive)s, because"
+            " %(chosen)s of the %(answered)s were chosen, not drawn by lot; over the whole set it"
+            " is %(corrected)s."
+        )
+    else:
+        text = _(
+            "Among the samples that people saw the model looks better, %(naive)s, because"
+            " %(chosen)s of the %(answered)s were chosen, not drawn by lot; over the whole set it"
+            " is %(corrected)s."
+        )
+    return text % numbers
+
+
+def drawn_by(rounds: list) -> str:
+    """“Pilot”, or how many rounds."""
+    if len(rounds) == 1:
+        return _("round “%(name)s”") % {"name": rounds[0].name}
+    n = len(rounds)
+    return ngettext("%(n)d round", "%(n)d rounds", n) % {"n": n}
+
+
+def from_lot(n: int, rounds: list) -> str:
+    text = ngettext(
+        "from %(n)s answered sample drawn by lot in %(rounds)s",
+        "from %(n)s answered samples drawn by lot in %(rounds)s",
+        n,
+    )
+    return text % {"n": number_format(n, force_grouping=True), "rounds": drawn_by(rounds)}
+
+
+def from_all(n: int, rounds: list) -> str:
+    text = ngettext(
+        "from the %(n)s sample answered in %(rounds)s, however drawn",
+        "from all %(n)s samples answered in %(rounds)s, however drawn",
+        n,
+    )
+    return text % {"n": number_format(n, force_grouping=True), "rounds": drawn_by(rounds)}
+
+
+def with_reference(n: int) -> str:
+    text = ngettext(
+        "from %(n)s sample with a reference label and a label of the model",
+        "from all %(n)s samples with a reference label and a label of the model",
+        n,
+    )
+    return text % {"n": number_format(n, force_grouping=True)}
+
+
+def missing(drawn_by_lot: int, answered: int, samples: int) -> str:
+    """What the design lacks for a figure about the whole set, or nothing."""
+    if not answered:
+        return _("Nobody has answered blind in these rounds yet.")
+    if not drawn_by_lot:
+        return _(
+            "These rounds took samples for what the model said of them. Such a choice cannot say"
+            " how the rest would fare. Draw a round with an audit part: samples drawn by lot."
+        )
+    if not samples:
+        return _(
+            "Samples were drawn by lot, but none of them has both a settled answer of people and"
+            " a label of this machine yet."
+        )
+    return ""
