@@ -27,7 +27,9 @@ class ProjectForm(forms.ModelForm):
 
 
 class InvitationForm(forms.Form):
-    role = forms.ChoiceField(choices=Membership.Role, label=_("Role"))
+    role = forms.ChoiceField(
+        choices=Membership.Role, initial=Membership.Role.ANNOTATOR, label=_("Role")
+    )
     note = forms.CharField(
         max_length=200, required=False, label=_("For whom"), help_text=_("Only managers see it.")
     )

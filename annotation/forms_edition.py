@@ -39,6 +39,8 @@ class PublishForm(forms.Form):
                 ],
             )
 
+        self.order_fields([name for name in self.fields if name.startswith("removed-")])
+
     def mapping(self):
         """The removed labels that were mapped, to a label or to None."""
         chosen = {

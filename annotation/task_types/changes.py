@@ -4,14 +4,16 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from django.utils.translation import gettext as _
+
 from annotation.task_types.base import LabelRule, Rules
 
-# A word with the space after it, one sign, or one character of a script without spaces.
+# A word, a sign, or one character of a script without spaces, each with the space after it.
 WORDS = re.compile(
-    r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|"
-    r"[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+\s*|\s+|[^\w\s]\s*"
+    r"([\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|"
+    r"[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+|[^\w\s]|)(\s*)"
 )
-LINES = re.compile(r"[^\n]*\n?")
+LINES = re.compile(r"([^\n]*)(\n?)")
 MOST_WORDS = 5_000  # beyond it, texts are compared line by line
 
 
@@ -100,6 +102,8 @@ def compare(old: Rules, new: Rules) -> Changes:
         was, now = before.get(slug), after.get(slug)
         moved = bool(was and now) and slug not in stayed
         fields = _changed(_label_texts(was), _label_texts(now))
+        if not (was and now):
+            fields = tuple(change for change in fields if change.field != "name")
         if fields or moved or not (was and now):
             labels.append(LabelChange(was, now, moved, fields))
     return Changes(_changed(_texts(old), _texts(new)), tuple(labels))
@@ -110,16 +114,41 @@ def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     a, b = WORDS.findall(old), WORDS.findall(new)
     if max(len(a), len(b)) > MOST_WORDS:
         a, b = LINES.findall(old), LINES.findall(new)
+    matcher = SequenceMatcher(None, [word for word, _gap in a], [word for word, _gap in b])
     pieces = []
-    for tag, a_from, a_to, b_from, b_to in SequenceMatcher(None, a, b).get_opcodes():
+    for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
         if tag == "equal":
-            pieces.append(Piece("same", "".join(a[a_from:a_to])))
+            for (word, old_gap), (_word, new_gap) in zip(
+                a[a_from:a_to], b[b_from:b_to], strict=True
+            ):
+                pieces += _same(word, old_gap, new_gap)
             continue
-        if a_to > a_from:
-            pieces.append(Piece("removed", "".join(a[a_from:a_to])))
-        if b_to > b_from:
-            pieces.append(Piece("added", "".join(b[b_from:b_to])))
-    return tuple(piece for piece in pieces if piece.text)
+        pieces.append(Piece("removed", "".join(word + gap for word, gap in a[a_from:a_to])))
+        pieces.append(Piece("added", "".join(word + gap for word, gap in b[b_from:b_to])))
+    return _joined(pieces)
+
+
+def _same(word: str, old_gap: str, new_gap: str) -> list[Piece]:
+    if old_gap == new_gap:
+        return [Piece("same", word + old_gap)]
+    return [Piece("same", word), Piece("removed", old_gap), Piece("added", new_gap)]
+
+
+def _joined(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """Neighbours of one kind as one, between two same pieces the removed before the added."""
+    joined: list[Piece] = []
+    pending = {"removed": "", "added": ""}
+    for piece in [*pieces, Piece("same", "")]:
+        if piece.kind != "same":
+            pending[piece.kind] += piece.text
+        else:
+            joined += [Piece(kind, text) for kind, text in pending.items() if text]
+            pending = {"removed": "", "added": ""}
+            if joined and joined[-1].kind == "same":
+                joined[-1] = Piece("same", joined[-1].text + piece.text)
+            elif piece.text:
+                joined.append(piece)
+    return tuple(joined)
 
 
 def _in_order(old: list[str], new: list[str]) -> set[str]:
@@ -140,7 +169,7 @@ def _texts(rules: Rules) -> dict[str, str]:
     return {
         "question": rules.question,
         "instructions": rules.instructions,
-        "unsure": "offered" if rules.unsure else "never",
+        "unsure": _("offered") if rules.unsure else _("never"),
         "unsure_policy": rules.unsure_policy,
     }
 
@@ -154,7 +183,8 @@ def _label_texts(label: LabelRule | None) -> dict[str, str]:
         "include": label.include,
         "exclude": label.exclude,
         "examples": "\n".join(
-            f"{'≠' if x.near_miss else '='} {x.text}" + (f" ({x.why})" if x.why else "")
+            f"{_('Near miss') if x.near_miss else _('Example')}: {x.text}"
+            + (f" ({x.why})" if x.why else "")
             for x in label.examples
         ),
         "key": label.key,
