@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from annotation.actions import imports_work
 from annotation.actions.release_writing import claim_release, write_release
 
 
@@ -12,5 +13,17 @@ def work_on_releases() -> None:
         write_release(release)
 
 
+@shared_task(ignore_result=True)
+def work_on_imports() -> None:
+    """Read or write the next import that is due."""
+    imports_work.work_on_due()
+
+
+@shared_task(ignore_result=True)
+def sweep_imports() -> None:
+    """Remove what imports that are over have left."""
+    imports_work.sweep()
+
+
 # Called every half second by the worker's timer; each returns at once when nothing is due.
-TICKS = (work_on_releases,)
+TICKS = (work_on_releases, work_on_imports, sweep_imports)

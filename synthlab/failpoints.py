@@ -13,6 +13,10 @@ FAILPOINTS = (
     "reply.journalled",  # the reply is on disk, the database does not know it
     "reply.settled",  # the receipt is in the database, the answer is not read
     "slot.finished",  # the suggestion is in the database
+    "import.staged",  # the rows are in files, the database does not know it
+    "import.open",  # a chunk of samples is written, its transaction is open
+    "import.chunk",  # a chunk of samples is in the database
+    "import.written",  # all samples are, and none can be seen
     "export.chunk",  # another thousand samples are in the unfinished file
 )
 MUTATIONS = (
@@ -21,6 +25,9 @@ MUTATIONS = (
     "check_apart",  # the budget is looked at before, not within, the intent's transaction
     "claim_apart",  # a seat is chosen before, not within, the statement that takes it
     "no_lease_version",  # an answer is taken without looking at the version of its lease
+    "import_in_sight",  # samples are seen before their import is done
+    "position_apart",  # how far an import came is not written with its samples
+    "no_import_fence",  # an import is written without looking at its version
     "no_snapshot",  # an export reads what is there when it gets to it, not one moment
     "no_part",  # an export writes under the final name from the beginning
 )

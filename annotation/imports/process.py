@@ -58,6 +58,7 @@ class Staged:
     good: int
     refused: int
     duplicates: int  # good rows whose fields stand in an earlier row of the file
+    references: list | None = None  # [[reference, rows], ...]; None: too many different ones
 
     @property
     def samples_path(self) -> Path:
@@ -107,7 +108,7 @@ def stage(
 def staged(directory: Path) -> Staged:
     """What an earlier process staged here; FileNotFoundError when it did not finish."""
     summary = json.loads((directory / staging.SUMMARY).read_text(encoding="utf-8"))
-    counts = {key: summary[key] for key in ("rows", "good", "refused", "duplicates")}
+    counts = {key: summary[key] for key in ("rows", "good", "refused", "duplicates", "references")}
     detection, mapping = _detection(summary["detection"]), mapping_from(summary["mapping"])
     return Staged(directory=directory, detection=detection, mapping=mapping, **counts)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,8 @@ SHOWN = 20  # rows of a preview
 GUESSED_FROM = 200
 SHOWN_CHARACTERS = 1000  # of a cell in a preview
 TICK = 0.25  # seconds between two reports of progress
+MOST_REFERENCES = 20_000  # different ones; a column with more holds no labels
+LONGEST_REFERENCE = 200  # characters that are counted; no label has more
 
 SAME_ID = gettext_noop(
     "The id “%(id)s” stands in row %(row)s too, with another text. Give each sample its own id."
@@ -91,6 +94,7 @@ class _Stager:
         self.samples, self.report, self.mapping, self.progress = samples, report, mapping, progress
         self.seen: dict[bytes, int] = {}  # content -> the row it stands in first
         self.ids: dict[str, bytes] = {}
+        self.references: Counter[str | tuple[str, ...]] = Counter()
         self.rows = self.good = self.bad = self.duplicates = 0
 
     def run(self, rows) -> dict[str, int]:
@@ -110,6 +114,7 @@ class _Stager:
             "good": self.good,
             "refused": self.bad,
             "duplicates": self.duplicates,
+            "references": self._references(),
         }
 
     def _row(self, row: Row) -> None:
@@ -139,6 +144,19 @@ class _Stager:
         self.samples.write(_write(line) + "\n")
         self.good += 1
         self.duplicates += first != row.number
+        if sample.reference is not None and len(self.references) <= MOST_REFERENCES:
+            self._count(sample.reference)
+
+    def _count(self, reference: str | list[str]) -> None:
+        if isinstance(reference, str):
+            self.references[reference[:LONGEST_REFERENCE]] += 1
+        else:
+            self.references[tuple(part[:LONGEST_REFERENCE] for part in reference)] += 1
+
+    def _references(self) -> list[tuple[str | tuple[str, ...], int]] | None:
+        """How many good rows have which reference, most first; None for too many different."""
+        most = len(self.references) > MOST_REFERENCES
+        return None if most else self.references.most_common()
 
     def _refuse(self, row: Refused) -> None:
         self.report.write(_write(_refused_line(row)) + "\n")
