@@ -142,7 +142,7 @@ def own_assignment(request, assignment_id):
     seats = Assignment.objects.filter(round__seats__user=request.user).select_related(
         "round__project", "round__codebook", "round_item__sample"
     )
-    return _one(_admitted(request, seats, "round__"), assignment_id)
+    return _one(_admitted(request, seats.with_suggestion(), "round__"), assignment_id)
 
 
 def own_annotation(request, annotation_id):
@@ -150,7 +150,11 @@ def own_annotation(request, annotation_id):
     answers = Annotation.objects.filter(
         annotator=request.user, round_item__round__seats__user=request.user
     ).select_related(
-        "assignment", "round_item__round__project", "round_item__round__codebook", "sample"
+        "assignment",
+        "round_item__round__project",
+        "round_item__round__codebook",
+        "round_item__sample",
+        "sample",
     )
     return _one(_admitted(request, answers, "round_item__round__"), annotation_id)
 

@@ -66,14 +66,16 @@ def record_answer(assignment: Assignment, user: User, answer: Answer) -> Annotat
     else, and NeverHeld where the seat was never theirs.
     """
     round_, item = assignment.round, assignment.round_item
+    seen = None if round_.blind else assignment.suggestion_id
     try:
         with transaction.atomic():
             if _take(assignment, user, answer):
-                return _store(round_, item, assignment, user, answer)
+                return _store(round_, item, user, answer, assignment=assignment, seen=seen)
             if earlier := _said(item, user, answer):
                 return earlier
             seat, late = _late_seat(assignment, user, answer)
-            return _store(round_, item, seat, user, answer, late=late, extra=seat is None)
+            how = {"assignment": seat, "extra": seat is None, "late": late, "seen": seen}
+            return _store(round_, item, user, answer, **how)
     except IntegrityError:  # another tab was faster by a hair
         if earlier := _said(item, user, answer):
             return earlier
@@ -83,10 +85,16 @@ def record_answer(assignment: Assignment, user: User, answer: Answer) -> Annotat
 def revise(annotation: Annotation, user: User, answer: Answer) -> Annotation:
     """Say something else, or the same after having seen the suggestion, in a new row."""
     item = annotation.round_item
+    suggestion = suggestion_for(item.round, annotation.sample_id)
+    how = {
+        "assignment": annotation.assignment,
+        "extra": annotation.extra,
+        "supersedes": annotation,
+        "seen": suggestion and suggestion.pk,  # it was on the screen before, or came after
+    }
     try:
         with transaction.atomic():
-            seat, extra = annotation.assignment, annotation.extra
-            return _store(item.round, item, seat, user, answer, supersedes=annotation, extra=extra)
+            return _store(item.round, item, user, answer, **how)
     except IntegrityError:
         if earlier := _said(item, user, answer):
             return earlier
@@ -165,27 +173,22 @@ def _unskip(round_, skipped, seats, user):
     return skipped
 
 
-def _store(round_, item, seat, user, answer, *, supersedes=None, late=False, extra=False):
-    # A suggestion is on the screen before the answer, or after it; a revision has seen it.
-    seen = None if round_.blind and not supersedes else suggestion_for(round_, item.sample_id)
+def _store(round_, item, user, answer, *, seen, **how):
     return Annotation.objects.create(
-        project_id=round_.project_id,
-        sample_id=item.sample_id,
+        project=round_.project,
+        sample=item.sample,
         round_item=item,
-        assignment=seat,
         annotator=user,
-        codebook_id=round_.codebook_id,
+        codebook=round_.codebook,
         value=answer.value,
         code=answer.code,
         seconds=answer.seconds,
         blind=seen is None,
-        suggestion=seen,
+        suggestion_id=seen,
         flag=answer.flag,
         comment=answer.comment,
-        extra=extra,
-        late=late,
         client_key=answer.client_key,
-        supersedes=supersedes,
+        **how,
     )
 
 

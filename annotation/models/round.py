@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from annotation.models.codebook import Codebook
-from annotation.models.machine import MachineAnnotator
+from annotation.models.machine import MachineAnnotator, Suggestion
 from annotation.models.project import Project
 from annotation.models.sample import Sample
 
@@ -127,6 +127,13 @@ class AssignmentQuerySet(models.QuerySet):
 
     def held_by(self, user):
         return self.filter(annotator=user, state=Assignment.State.LEASED)
+
+    def with_suggestion(self):
+        """Each with `suggestion_id`: what the round's machine annotator said about the sample."""
+        said = Suggestion.objects.filter(
+            machine=models.OuterRef("round__machine"), sample=models.OuterRef("round_item__sample")
+        )
+        return self.annotate(suggestion_id=models.Subquery(said.values("pk")[:1]))
 
     def skipped_by(self, round_, user):
         """What this person skipped in a round and left so, the newest first."""

@@ -64,6 +64,7 @@ class Opinion:
     names: str
     slugs: list[str]
     mine: list[str]
+    my_names: str
     confidence: float | None
     bars: list[tuple[str, float]]
     rationale: str
@@ -208,13 +209,15 @@ def opinion(round_, suggestion, annotation=None) -> Opinion:
     rules, task = rules_of(round_.codebook), round_.project.task
     known = set(rules.slugs)
     slugs = [slug for slug in task.slugs(suggestion.value) if slug in known or slug == UNSURE]
+    mine = task.slugs(annotation.value) if annotation else []
     bars = sorted(suggestion.probabilities.items(), key=lambda pair: -pair[1])
     decided = annotation is None or not annotation.blind
     return Opinion(
         annotation=annotation,
         names=names(slugs, rules),
         slugs=slugs,
-        mine=task.slugs(annotation.value) if annotation else [],
+        mine=mine,
+        my_names=names(mine, rules),
         confidence=suggestion.confidence,
         bars=[(rules.label(slug).name, p) for slug, p in bars if slug in known],
         rationale=suggestion.rationale,

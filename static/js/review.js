@@ -3,9 +3,9 @@ const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const bench = $("#bench"), labels = $("#labels"), saved = $("#saved");
 const DRAFT = `draft:${bench.dataset.user}`;
-const BOUNCE = 200; // a key that bounces must not answer the sample that has just appeared
+const BOUNCE = 50; // a key that bounces must not answer the sample that has just appeared
 const LAST = 10;
-let busy = false, shownAt = 0, parked = null;
+let busy = false, shownAt = -BOUNCE, parked = null;
 
 const sample = () => $("#assignment");
 const options = () => $$(".option", labels).map((option) => $("input", option) ?? option);
@@ -28,15 +28,14 @@ function shown() {
   for (const button of $$("[data-skip-to]")) button.setAttribute("formaction", skip ?? "");
   for (const popover of $$("[popover]")) popover.hidePopover();
   if ($("#note")) $("#note").value = "";
-  shownAt = performance.now();
   restore();
   document.dispatchEvent(new Event("review:shown"));
 }
 
 function arrive() {
+  shownAt = performance.now();
   shown();
-  $(".reading").scrollTop = 0;
-  if (matchMedia("(max-width: 59.99rem)").matches) scrollTo(0, 0);
+  bench.scrollTop = $(".reading").scrollTop = 0;
   $("[data-focus]", sample())?.focus({ preventScroll: true });
 }
 
@@ -108,6 +107,10 @@ document.addEventListener("submit", (event) => {
   }
   busy = true;
   labels.setAttribute("aria-busy", "true");
+}, true);
+
+document.addEventListener("click", (event) => { // nor may the second half of a double click
+  if (event.detail > 1 && event.target.closest("button.option, [data-submit]")) event.preventDefault();
 }, true);
 
 /* What was opened again stands in the place of the sample, which is put aside. */
