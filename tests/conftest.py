@@ -7,7 +7,7 @@ import socket
 import pytest
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 
 from tests.openai_server import OpenAIServer
 
@@ -51,3 +51,12 @@ def openai_server():
     """A scripted OpenAI-compatible server with an empty ledger."""
     with OpenAIServer() as server:
         yield server
+
+
+@pytest.fixture
+def snapshot_db(db):
+    """Lets `snapshot` see what a test has not committed; tests/faults has the real connection."""
+    apart = connections["snapshot"]
+    connections["snapshot"] = connections["default"]
+    yield
+    connections["snapshot"] = apart

@@ -52,11 +52,11 @@ def write_release(release: Release) -> bool:
     Every try writes under a name of its own, so that a worker that was believed dead cannot
     touch what its successor wrote.
     """
-    settings.RELEASE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(release)
     wanted = Wanted.of(release)
     target = settings.RELEASE_DIR / _name(release, wanted)
     try:
+        settings.RELEASE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(release)
         made = export(
             release.project, wanted, target, packed=True, progress=_Beat(release).progress
         )
@@ -111,10 +111,11 @@ def _name(release: Release, wanted: Wanted) -> str:
 
 
 def _sweep(release: Release) -> None:
-    """What workers that died over this release left behind."""
-    for pattern in (f".release-{release.pk}-*", f"release-{release.pk}-*"):
-        for left in settings.RELEASE_DIR.glob(pattern):
-            remove(left)
+    """Remove what earlier tries left behind, and nothing of a later one."""
+    for version in range(1, release.version):
+        for hidden in (".", ""):
+            for left in settings.RELEASE_DIR.glob(f"{hidden}release-{release.pk}-{version}.*"):
+                remove(left)
 
 
 def _fail(release: Release, error: str) -> bool:

@@ -59,7 +59,7 @@ class Facts:
     imports: dict[int, SampleImport]
     people: dict[int, str]
     fields: dict[str, str]  # text field: its column
-    total: int  # samples that are looked at
+    total: int  # samples to look at, about: unfinished imports are counted, as an index can tell
 
     labels: dict[str, Any]  # a stored answer as text: how an export shows it
 
@@ -99,11 +99,10 @@ def gather(project: Project, wanted: Wanted, using: str, marks: Marks | None) ->
         imports={entry.pk: entry for entry in imports.defer("preview", "mapping")},
         people=_people(project, wanted.names, using),
         fields={},
-        total=0,
+        total=wanted.samples(project, using).filter(pk__lte=marks.samples).count(),
         labels={},
     )
     facts.fields.update(_fields(facts))
-    object.__setattr__(facts, "total", facts.samples().count())
     return facts
 
 

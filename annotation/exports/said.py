@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from django.db import models
@@ -39,7 +40,8 @@ class Said:
     """
 
     def __init__(self, facts: Facts, samples: models.QuerySet) -> None:
-        self.facts, self.samples = facts, samples.values("pk")
+        # As part of other queries it goes where they go.
+        self.facts, self.samples = facts, samples.using(None).values("pk")
         self.suggestions: dict[int, Row] = {}
         self.annotations: dict[int, list[Row]] = defaultdict(list)
         self.adjudications: dict[int, list[Row]] = defaultdict(list)
@@ -53,10 +55,14 @@ class Said:
         self._read_adjudications()
         self._read_rounds()
 
-    def _found(self, model, mark: int, *columns: str):
-        rows = model.objects.using(self.facts.using).filter(sample__in=self.samples, pk__lte=mark)
-        rows = rows.annotate(said=Cast("value", models.TextField()))  # read once a different value
-        return rows.order_by("pk").values_list(*columns, named=True)
+    def _found(self, model, mark: int, *columns: str, **conditions):
+        """In the order of the ids, up to the mark; sorted and cut here, because databases would
+        rather walk the whole table by its id than look up a thousand samples."""
+        rows = model.objects.using(self.facts.using).filter(sample__in=self.samples, **conditions)
+        # As text, so that each different answer is read once.
+        rows = rows.annotate(said=Cast("value", models.TextField()))
+        found = [row for row in rows.values_list(*columns, named=True) if row.pk <= mark]
+        return sorted(found, key=attrgetter("pk"))
 
     def _read_suggestions(self, machine) -> None:
         about = {
@@ -68,8 +74,8 @@ class Said:
             "edition": machine.codebook.number,
         }
         mark = self.facts.marks.suggestions
-        found = self._found(Suggestion, mark, *SUGGESTED, "sample_id", "said")
-        for row in found.filter(machine=machine):
+        columns = (*SUGGESTED, "pk", "sample_id", "said")
+        for row in self._found(Suggestion, mark, *columns, machine=machine):
             taken = dict(zip(SUGGESTED, row, strict=False))
             label = self.facts.label(row.said)
             self.suggestions[row.sample_id] = {"label": label, **taken, **about}
@@ -77,7 +83,7 @@ class Said:
     def _read_annotations(self) -> None:
         facts = self.facts
         columns = (*ANSWERED, *BY_A_PERSON, "annotator_id", "suggestion__machine_id")
-        found = list(self._found(Annotation, facts.marks.annotations, *columns))
+        found = self._found(Annotation, facts.marks.annotations, *columns)
         superseded = {row.supersedes_id for row in found}
         for row in found:
             current = row.pk not in superseded
@@ -103,7 +109,7 @@ class Said:
     def _read_adjudications(self) -> None:
         facts = self.facts
         columns = (*BY_A_PERSON, "adjudicator_id", "reason")
-        found = list(self._found(Adjudication, facts.marks.adjudications, *columns))
+        found = self._found(Adjudication, facts.marks.adjudications, *columns)
         superseded = {row.supersedes_id for row in found}
         for row in found:
             current = row.pk not in superseded
@@ -131,7 +137,8 @@ class Said:
     def _read_rounds(self) -> None:
         items = RoundItem.objects.using(self.facts.using).filter(sample__in=self.samples)
         columns = (*DRAWN, "sample_id", "round_id")
-        for row in items.order_by("round_id").values_list(*columns, named=True):
+        found = items.values_list(*columns, named=True)
+        for row in sorted(found, key=attrgetter("round_id")):
             round_ = self.facts.rounds.get(row.round_id)
             if round_ is not None:  # not one that is being drawn, or opened after the moment
                 about = {"purpose": round_.purpose, "strategy": round_.strategy}
