@@ -2,6 +2,7 @@
 // colours. A mark whose datum has a `url` is a link.
 
 const INTERPRETED = { ast: true, renderer: "canvas" };
+const BARE = { actions: false, defaultStyle: false, tooltip: { disableDefaultStyle: true } };
 const HUES = ["#2f7f86", "#d08a2e", "#6a6fb5", "#a8527a", "#5c9a4d", "#b5593f", "#3d84c6", "#8f7d3a", "#7d57a6", "#5b7083"];
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -29,7 +30,7 @@ function config(box) {
 async function draw(box) {
   const spec = JSON.parse(document.getElementById(box.dataset.chart).textContent);
   box.replaceChildren();
-  const options = { ...INTERPRETED, actions: false, defaultStyle: false, config: config(box) };
+  const options = { ...INTERPRETED, ...BARE, config: config(box) };
   const { view } = await window.vegaEmbed(box, spec, options);
   view.addEventListener("click", (event, item) => {
     if (item?.datum?.url) location.assign(item.datum.url);
