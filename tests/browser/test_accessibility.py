@@ -16,6 +16,8 @@ WIDTHS = {"telephone": (390, 844), "desk": (1280, 800)}
 NO_PAGES = {
     "codebooks/<int:codebook_id>/export.json": "a file",
     "codebooks/<int:codebook_id>/export.md": "a file",
+    "releases/<int:release_id>/download/": "a file",
+    "releases/<int:release_id>/manifest/": "a file",
 }
 # Addresses that exist for a draft only.
 DRAFTS = ("codebooks/<int:codebook_id>/edit/", "codebooks/<int:codebook_id>/publish/")
@@ -24,7 +26,6 @@ ALSO_AS = {
     "": ["annotator", "outsider"],
     "invitations/<str:token>/": ["anonymous"],
     "projects/<int:project_id>/": ["annotator", "adjudicator"],
-    "rounds/<int:round_id>/": ["annotator"],
 }
 RUN_AXE = """axe.run({resultTypes: ["violations"]}).then(({violations}) => violations
   .filter(({impact}) => impact === "serious" || impact === "critical")
