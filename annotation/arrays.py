@@ -30,7 +30,7 @@ def frame(project: Project, which: SampleFilter) -> Frame:
     """What the filter lets through, with the columns of its machine where it names one."""
     samples = which.samples(project).order_by("pk")
     columns = () if which.machine is None else COLUMNS
-    rows = samples.values_list("pk", *(f"said__{name}" for name in columns))
+    rows = samples.values_list("pk", *(f"said_{name}" for name in columns))
     kinds = np.dtype(ID + [(name, np.float64) for name in columns])
     read = np.fromiter(rows.iterator(chunk_size=CHUNK), dtype=kinds)
     ids = read["id"]

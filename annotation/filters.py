@@ -10,6 +10,7 @@ from django.db.models.functions import Concat
 
 from annotation.models import Annotation, Project, Round, RoundItem, Sample
 
+SAID = ("id", "code", "confidence", "entropy", "margin")
 NO_LABEL = "|"  # a multi-label answer that holds none; no slug contains this character
 
 
@@ -48,7 +49,7 @@ class SampleFilter:
         return {name: value for name, value in said.items() if value != getattr(empty, name)}
 
     def samples(self, project: Project) -> models.QuerySet:
-        """The visible samples of the project that pass, each with `said`, the machine's answer."""
+        """The visible samples of the project that pass, with the machine's answer as `said_…`."""
         samples = self._by_people(Sample.objects.visible().filter(project=project), project)
         if self.text:
             samples = samples.filter(text__icontains=self.text)
@@ -74,19 +75,25 @@ class SampleFilter:
         return samples
 
     def _by_machine(self, samples, project):
-        answers = models.Q(suggestions__machine=self.machine)
-        samples = samples.annotate(said=models.FilteredRelation("suggestions", condition=answers))
+        samples = samples.annotate(**self._said())
         if self.suggested is not None:
-            samples = samples.filter(said__isnull=not self.suggested)
+            samples = samples.filter(said_id__isnull=not self.suggested)
         if self.predicted:
-            samples = _holding(samples, self.predicted, project.task.multiple, "said__code")
+            samples = _holding(samples, self.predicted, project.task.multiple, "said_code")
         for name in ("confidence", "entropy"):
             lower, upper = getattr(self, f"{name}_from"), getattr(self, f"{name}_below")
             if lower is not None:
-                samples = samples.filter(**{f"said__{name}__gte": lower})
+                samples = samples.filter(**{f"said_{name}__gte": lower})
             if upper is not None:
-                samples = samples.filter(**{f"said__{name}__lt": upper})
+                samples = samples.filter(**{f"said_{name}__lt": upper})
         return samples
+
+    def _said(self):
+        """The machine's answer beside each sample, as columns: every question about it then asks
+        the same join, where `said__…` in a filter would join the suggestions once more."""
+        its = models.Q(suggestions__machine=self.machine)
+        columns = {f"said_{name}": models.F(f"said__{name}") for name in SAID}
+        return {"said": models.FilteredRelation("suggestions", condition=its), **columns}
 
 
 def _where(samples, condition, wanted):

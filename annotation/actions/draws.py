@@ -29,7 +29,7 @@ from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.trade import Trade, trade
 
-CHUNK = 500
+CHUNK = 250
 LEASE = timedelta(seconds=60)
 NOTHING = ("", "0", "0%")
 POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)

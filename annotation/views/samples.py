@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from functools import partial
 
-from django.db.models import F
 from django.db.models.functions import Left
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,7 +14,7 @@ from annotation.keyset import Order, counted, page
 from annotation.models import Adjudication, Annotation, Round, Suggestion
 
 BY_ID = (("pk", int),)
-BY_CONFIDENCE = (("confidence", float), ("suggestion", int))
+BY_CONFIDENCE = (("said_confidence", float), ("said_id", int))
 EXCERPT = 300
 
 
@@ -47,11 +46,10 @@ def project_samples(request, project_id):
 def _sorted(samples, which: SampleFilter, wish):
     """The samples ready to be paged. By confidence there are only those that have one."""
     samples = samples.defer("text", "fields", "meta").annotate(excerpt=Left("text", EXCERPT))
-    if which.machine is not None:
-        samples = samples.annotate(confidence=F("said__confidence"), suggestion=F("said__pk"))
-        if wish.lstrip("-") == "confidence":
-            stated = samples.filter(said__confidence__isnull=False)
-            return stated, Order(BY_CONFIDENCE, descending=wish.startswith("-"))
+    if which.machine is not None and wish.lstrip("-") == "confidence":
+        # Not `isnull=False`, which says the same: a bound leads SQLite to the sorted index.
+        stated = samples.filter(said_confidence__gte=0)
+        return stated, Order(BY_CONFIDENCE, descending=wish.startswith("-"))
     return samples, Order(BY_ID, descending=wish == "-pk")
 
 

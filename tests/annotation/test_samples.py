@@ -198,7 +198,7 @@ def test_by_confidence_ties_are_neither_lost_nor_repeated(client, project, manag
         after = page.next
         if not after:
             break
-    confidences = [sample.confidence for sample in rows]
+    confidences = [sample.said_confidence for sample in rows]
     assert confidences == sorted(confidences, reverse=sort.startswith("-"))
     assert len({sample.pk for sample in rows}) == len(rows) == 130
 
