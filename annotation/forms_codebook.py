@@ -60,7 +60,7 @@ class LabelForm(forms.Form):
     )
     number = forms.FloatField(
         required=False,
-        label=_("Point on the scale"),
+        label=_("Scale point"),
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     definition = forms.CharField(required=False, label=_("Definition"), widget=_area(2))

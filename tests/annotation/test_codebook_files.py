@@ -1,6 +1,8 @@
 """Codebooks as files: reading what was written gives equal rules; others' files are read kindly."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -207,3 +209,21 @@ def test_labels_named_by_digits_get_these_digits_as_keys_unless_that_would_misle
     assert [label.key for label in digits] == ["1", "2", "0"]
     signed = read_json({"labels": ["-1", "0", "1"]}).rules.labels
     assert [label.key for label in signed] == ["1", "2", "3"]
+
+
+def documented(language):
+    page = (Path(__file__).parents[2] / "docs" / "codebooks.md").read_text()
+    return re.search(rf"```{language}\n(.*?)```", page, re.DOTALL)[1]
+
+
+def test_the_documented_files_are_read_and_say_the_same():
+    json_file, markdown_file = read(documented("json")), read(documented("markdown"))
+    assert json_file.rules == markdown_file.rules
+    assert len(json_file.rules.labels[0].examples) == 2
+    assert json_file.remarks == markdown_file.remarks == ()
+
+
+def test_the_files_are_written_as_documented():
+    rules = read(documented("json")).rules
+    assert json.loads(as_json(rules, SINGLE, 3)) == json.loads(documented("json"))
+    assert as_markdown(rules, SINGLE, 3) == documented("markdown")
