@@ -60,7 +60,7 @@ async function deliver(entry, again = true) {
   }
   if (reply.status === 409 || reply.status === 422) {
     drop(entry.id); // what was sent stands in the notice
-    tell("notice", { entry, html: await reply.text() });
+    tell("notice", { entry, html: await reply.text(), conflict: reply.status === 409 });
     return "refused";
   }
   if (reply.status >= 500 || reply.status === 429) return "unsent";

@@ -1,11 +1,9 @@
-// The review page: the swap to the next sample, what was opened again, the draft, the saved state.
+// The review page: the swap to the next sample, what was opened again, the saved state.
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const bench = $("#bench"), labels = $("#labels"), saved = $("#saved");
-const DRAFT = `draft:${bench.dataset.user}`;
-const BOUNCE = 50; // a key that bounces must not answer the sample that has just appeared
 const LAST = 10;
-let busy = false, shownAt = -BOUNCE, parked = null;
+let busy = false, parked = null;
 
 const sample = () => $("#assignment");
 const options = () => $$(".option", labels).map((option) => $("input", option) ?? option);
@@ -28,12 +26,10 @@ function shown() {
   for (const button of $$("[data-skip-to]")) button.setAttribute("formaction", skip ?? "");
   for (const popover of $$("[popover]")) popover.hidePopover();
   if ($("#note")) $("#note").value = "";
-  restore();
   document.dispatchEvent(new Event("review:shown"));
 }
 
 function arrive() {
-  shownAt = performance.now();
   shown();
   bench.scrollTop = $(".reading").scrollTop = 0;
   $("[data-focus]", sample())?.focus({ preventScroll: true });
@@ -64,7 +60,6 @@ function remember(li) {
 }
 
 document.addEventListener("outbox:reply", ({ detail: { entry, html, last } }) => {
-  forget(entry.key);
   if (entry.round !== bench.dataset.round) return;
   const reply = parse(html), here = sample().dataset.key;
   $$("#decisions > li", reply).forEach(remember);
@@ -84,6 +79,7 @@ document.addEventListener("outbox:notice", ({ detail }) => {
   busy = false;
   labels.removeAttribute("aria-busy");
   $("#notice").replaceWith(adopt($("#notice", parse(detail.html))));
+  if (detail.conflict && detail.entry.key === sample().dataset.key) delete sample().dataset.key; // settled: go on
   $("#notice :is(a, button)")?.focus();
 });
 
@@ -100,7 +96,7 @@ document.addEventListener("outbox:state", ({ detail: { name, unsent, refused } }
 /* One answer at a time, by key, click or touch alike. */
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "answer") return;
-  if (busy || performance.now() - shownAt < BOUNCE) {
+  if (busy) {
     event.preventDefault();
     event.stopImmediatePropagation();
     return;
@@ -109,7 +105,7 @@ document.addEventListener("submit", (event) => {
   labels.setAttribute("aria-busy", "true");
 }, true);
 
-document.addEventListener("click", (event) => { // nor may the second half of a double click
+document.addEventListener("click", (event) => { // the second half of a double click is not for the next sample
   if (event.detail > 1 && event.target.closest("button.option, [data-submit]")) event.preventDefault();
 }, true);
 
@@ -131,28 +127,4 @@ document.addEventListener("click", (event) => {
   show(parked);
 });
 
-/* The draft outlives a crash of the tab. */
-function keepDraft() {
-  const { elements } = $("#answer") ?? {};
-  if (!elements) return;
-  const ticks = options().filter((option) => option.checked).map((option) => option.value);
-  const draft = { key: sample().dataset.key, comment: elements.comment.value, flag: elements.flag.checked, ticks };
-  try { localStorage.setItem(DRAFT, JSON.stringify(draft)); } catch { /* private windows may refuse */ }
-}
-function draft() {
-  try { return JSON.parse(localStorage.getItem(DRAFT)); } catch { return null; }
-}
-function forget(key) {
-  if (draft()?.key === key) localStorage.removeItem(DRAFT);
-}
-function restore() {
-  const kept = draft(), { key } = sample().dataset;
-  if (!key || kept?.key !== key) return;
-  const { comment, flag } = $("#answer").elements;
-  comment.value = kept.comment;
-  flag.checked = kept.flag;
-  if (kept.comment) comment.closest("details").open = true;
-  for (const option of options()) if (option.type === "checkbox") option.checked = kept.ticks.includes(option.value);
-}
-document.addEventListener("input", ({ target }) => target.form?.id === "answer" && keepDraft());
 shown();

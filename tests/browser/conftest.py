@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from tests.browser.demo import USERNAME, make_account, running
 from tests.faults.stack import missing
 
 CHROMIUM = os.environ.get("SYNTHLAB_CHROMIUM", "/usr/bin/chromium")
@@ -36,6 +37,18 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo(chromium, tmp_path_factory):
+    """One demo install for all tests that need one; its first manager has an account."""
+    with running(tmp_path_factory.mktemp("demo"), chromium) as demo:
+        page, troubles = demo.visitor()
+        page.goto(demo.link)
+        make_account(page, USERNAME)
+        page.wait_for_url(f"{demo.address}/")
+        assert troubles == []
+        yield demo
 
 
 @pytest.fixture
