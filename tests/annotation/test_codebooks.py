@@ -23,6 +23,7 @@ from annotation.task_types.base import LabelRule, Rules
 from annotation.task_types.changes import compare, word_diff
 from annotation.task_types.checks import make_slug
 from annotation.task_types.rendering import rules_text
+from generation.techniques import prompt
 from tests.factories import (
     make_adjudicator,
     make_annotation,
@@ -445,6 +446,7 @@ def test_one_word_changes_the_card_and_the_prompt_alike_and_only_as_a_new_editio
     card = client.get(f"/codebooks/{new.pk}/").content.decode()
     assert "gruntled" in card
     assert "gruntled" in rules_text(new.rules())
+    assert rules_text(new.rules()) in prompt.codebook(new.rules())
     assert "gruntled" not in client.get(f"/codebooks/{edition.pk}/").content.decode()
     assert "gruntled" not in rules_text(edition.rules())
 
