@@ -1,11 +1,10 @@
 """The whole loop, in a demo install, by the browser alone: what a newcomer does in five minutes."""
 
-import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.demo import USERNAME, make_account, sign_in
+from tests.browser.demo import make_account
 
 pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(300)]
 PROJECT = "Letters to a city library (demo)"
