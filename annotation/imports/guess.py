@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from annotation.exports.columns import CELLS, GUARDED, field_of, of_a_release
+from annotation.exports.guard import unguarded
 from annotation.imports.mapping import Mapping, plain, split_of
 from annotation.imports.reasons import Row
+from annotation.imports.released import META
 
 # Words of a column's name, the most telling first.
 ID = ("id", "uuid", "guid", "idx", "key", "index", "number")
@@ -29,6 +32,8 @@ SEPARATORS = (",", ";", "|")
 
 def guess(columns: tuple[str, ...], rows: list[Row]) -> Mapping:
     """The likeliest roles, from the names first and from the first rows where names say nothing."""
+    if of_a_release(columns):
+        return _of_a_release(columns, rows)
     cells = {column: [row.values.get(column) for row in rows] for column in columns}
     text = _pair(columns, cells) or _texts(columns, cells)
     rest = [column for column in columns if column not in text]
@@ -51,6 +56,23 @@ def guess(columns: tuple[str, ...], rows: list[Row]) -> Mapping:
         reference=reference,
         separator=_separator(cells[reference]) if reference else None,
         split=split,
+    )
+
+
+def _of_a_release(columns: tuple[str, ...], rows: list[Row]) -> Mapping:
+    """All that a file of ours says about its samples; what people said of them stays behind."""
+    guarded = any(row.values.get(CELLS) == GUARDED for row in rows)
+    named = {column: unguarded(column) if guarded else column for column in columns}
+    fields = {column: field_of(name) for column, name in named.items()}
+    text = tuple(column for column, field in fields.items() if field is not None)
+    return Mapping(
+        text=text,
+        names=tuple(fields[column] for column in text),
+        optional=text,
+        id="id",
+        reference="reference",
+        split="split",
+        meta=(META,),
     )
 
 

@@ -13,6 +13,7 @@ from annotation.imports.reasons import (
     gettext_noop,
     refused,
 )
+from annotation.imports.released import META, is_released, restored
 
 ID_LENGTH = 300
 
@@ -100,6 +101,8 @@ def apply(row: Row, mapping: Mapping) -> StagedSample | Refused:
     """The sample that a row becomes, or why it cannot be one."""
     values = row.values
     try:
+        if is_released(values):
+            return _of_a_release(restored(values, mapping.reference), mapping)
         fields = {
             name: _text(values.get(column), column, mapping) for name, column in mapping.fields
         }
@@ -112,6 +115,18 @@ def apply(row: Row, mapping: Mapping) -> StagedSample | Refused:
         )
     except RowFault as fault:
         return refused(row.number, fault, values)
+
+
+def _of_a_release(values: dict[str, Any], mapping: Mapping) -> StagedSample:
+    """As it was exported: a field that a sample lacks stays away, and meta is one object."""
+    given = [(name, column) for name, column in mapping.fields if values.get(column) is not None]
+    return StagedSample(
+        _id(values, mapping) if values.get(mapping.id) else "",
+        {name: _text(values[column], column, mapping) for name, column in given},
+        values[META] if mapping.meta in (None, (META,)) else _meta(values, mapping),
+        _reference(values, mapping),
+        _split(values, mapping),
+    )
 
 
 def plain(value: Any) -> str:

@@ -6,6 +6,7 @@ refused with its number. Bidirectional controls are text and stay as they are.
 
 import json
 import math
+import sys
 from typing import Any
 
 from annotation.imports.limits import MB, Limits, cell_over, columns_over
@@ -45,6 +46,11 @@ def check(values: dict[str, Any], limits: Limits) -> None:
             _check_text(name.encode("utf-8", "replace").decode(), name, cell, limits)
 
 
+def check_decoded(column: str, value: Any) -> None:
+    """The same for what was inside the text of a cell; its size has been checked already."""
+    _check_nested(column, value, sys.maxsize, None)
+
+
 def _check_text(column: str, text: str, cell: int, limits: Limits) -> None:
     if "\0" in text:
         raise RowFault(NUL, column=column.replace("\0", "\u2400"))
@@ -59,7 +65,7 @@ def _check_text(column: str, text: str, cell: int, limits: Limits) -> None:
         raise cell_over(limits)
 
 
-def _check_nested(column: str, value: Any, cell: int, limits: Limits) -> None:
+def _check_nested(column: str, value: Any, cell: int, limits: Limits | None) -> None:
     """Walk one value without recursion: a hostile file decides how deep it is."""
     waiting, total = [(value, 1)], 0
     while waiting:
