@@ -178,6 +178,11 @@ def answered(codes: np.ndarray) -> np.ndarray:
     return codes != MISSING if codes.ndim == 1 else (codes != MISSING).all(axis=1)
 
 
+def has_answer(codes: np.ndarray) -> np.ndarray:
+    """Which annotator answered which sample: (samples, annotators)."""
+    return codes != MISSING if codes.ndim == 2 else (codes != MISSING).all(axis=2)
+
+
 def majority(codes: np.ndarray, labels: int, multiple: bool) -> Truth:
     """The label with the most votes; for multi-label, each label by itself."""
     if multiple:

@@ -6,6 +6,7 @@ mostly draw from what no earlier round has drawn; a sample that an earlier round
 have taken for certain had then no chance left in the later one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,13 @@ def inclusion_of(
 ) -> tuple[np.ndarray, int | None]:
     """For each sample its chance in the union of the rounds, NaN where it was only ever taken for
     certain, and the size of what the rounds drew from by chance."""
+    return union(rounds, drawn, lambda round_: _in_frame(project, round_, rounds))
+
+
+def union(
+    rounds: tuple[Round, ...], drawn: Drawn, in_frame: Callable[[Round], np.ndarray]
+) -> tuple[np.ndarray, int | None]:
+    """The same from arrays: `in_frame` gives the samples that a round's filter lets through."""
     known = ~np.isnan(drawn.inclusion)
     by_chance = np.zeros(len(drawn.samples), dtype=bool)
     by_chance[drawn.at[known]] = True
@@ -49,17 +57,17 @@ def inclusion_of(
     if not measuring:
         return np.full(len(drawn.samples), np.nan), None
     if len(measuring) == 1:
-        frame = measuring[0].frame.get("size")
-        chances = _own(drawn, measuring[0], np.full(len(drawn.samples), np.nan))
-        return np.where(by_chance, chances, np.nan), frame
-    rows = [_chances(project, round_, rounds, drawn) for round_ in measuring]
-    union = np.where(by_chance, union_inclusion(np.array(rows)), np.nan)
-    return union, _frame(measuring, union[by_chance])
+        only = measuring[0]
+        chances = _own(drawn, only, np.full(len(drawn.samples), np.nan))
+        return chances, only.frame.get("size")
+    rows = [_chances(round_, rounds, drawn, in_frame(round_)) for round_ in measuring]
+    chances = np.where(by_chance, union_inclusion(np.array(rows)), np.nan)
+    return chances, _frame(measuring, chances[by_chance])
 
 
-def _frame(measuring, union):
+def _frame(measuring, chances):
     """Frames overlap, so that the size of their union is what the chances say it is."""
-    implied = round(float((1 / union[~np.isnan(union)]).sum()))
+    implied = round(float((1 / chances[~np.isnan(chances)]).sum()))
     return max(implied, *(round_.frame.get("size", 0) for round_ in measuring))
 
 
@@ -70,13 +78,13 @@ def _own(drawn, round_, chances):
     return chances
 
 
-def _chances(project, round_, rounds, drawn):
+def _chances(round_, rounds, drawn, in_frame):
     """The chance of every sample in this round, whether or not it was drawn."""
     own = drawn.inclusion[(drawn.round == round_.pk) & ~np.isnan(drawn.inclusion)]
     even = own[0] if np.ptp(own) < 1e-12 else np.nan  # uneven chances of others are not known
     chances = np.zeros(len(drawn.samples))
     mine = drawn.round == round_.pk
-    chances[np.searchsorted(drawn.samples, _in_frame(project, round_, rounds))] = even
+    chances[np.searchsorted(drawn.samples, in_frame)] = even
     if round_.frame.get("filter", {}).get("drawn") is False:
         for earlier in rounds:
             if earlier.pk < round_.pk:

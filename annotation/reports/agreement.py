@@ -10,6 +10,7 @@ from annotation.arrays_agreement import (
     LeftOut,
     Scope,
     answered,
+    has_answer,
     judgements,
     references,
 )
@@ -17,7 +18,6 @@ from annotation.models import Sample
 from annotation.reports import annotators
 from annotation.reports.figures import SideBySide, match, measures, resampling, side_by_side
 from annotation.task_types.base import LabelRule
-from synthlab.science.agreement import MISSING
 from synthlab.science.confusion import (
     Comparison,
     LabelFigures,
@@ -117,14 +117,13 @@ def report(scope: Scope) -> Report:
 
 
 def basis(read: Judgements) -> Basis:
-    has_answer = (read.codes.reshape(len(read.samples), -1) != MISSING).any(axis=1)
-    has_answer |= answered(read.settled)
+    known = has_answer(read.codes).any(axis=1) | answered(read.settled)
     by_lot = read.design.measuring
     visible = Sample.objects.visible().filter(project=read.scope.project)
     return Basis(
         drawn=len(read.samples),
-        answered=int(has_answer.sum()),
-        by_lot=int((has_answer & by_lot).sum()),
+        answered=int(known.sum()),
+        by_lot=int((known & by_lot).sum()),
         drawn_by_lot=int(by_lot.sum()),
         disputed=int(read.truth.disputed.sum()),
         settled=int(answered(read.settled).sum()),

@@ -7,7 +7,7 @@ import numpy as np
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from annotation.arrays_agreement import Judgements, Scope
+from annotation.arrays_agreement import Judgements, Scope, has_answer
 from annotation.models import Membership
 from annotation.reports.figures import (
     SideBySide,
@@ -72,10 +72,11 @@ class Period:
 def among_people(judgements: Judgements) -> People:
     codes = judgements.codes
     several = _answers_a_sample(codes) >= 2
-    annotators = int((codes.reshape(*codes.shape[:2], -1) != MISSING).any(axis=(0, 2)).sum())
+    active = has_answer(codes).any(axis=0)
+    annotators = int(active.sum())
     found = measures(judgements.scope, max(annotators, 2))
     whole, drop = _without_names(codes), annotators == 2
-    sides = codes[:, _active(codes)] if drop else whole
+    sides = codes[:, active] if drop else whole
     rows = tuple(
         side_by_side(
             name,
@@ -93,13 +94,7 @@ def among_people(judgements: Judgements) -> People:
 
 
 def _answers_a_sample(codes):
-    first = codes if codes.ndim == 2 else codes[:, :, 0] if codes.shape[2] else codes[:, :, :0]
-    return (first != MISSING).sum(axis=1)
-
-
-def _active(codes):
-    """Who answered at all."""
-    return (codes.reshape(*codes.shape[:2], -1) != MISSING).any(axis=(0, 2))
+    return has_answer(codes).sum(axis=1)
 
 
 def _without_names(codes: np.ndarray) -> np.ndarray:
@@ -108,12 +103,10 @@ def _without_names(codes: np.ndarray) -> np.ndarray:
     most = max(int(_answers_a_sample(codes).max(initial=0)), 2)
     if codes.shape[1] < most:
         filler = np.full((len(codes), most - codes.shape[1], *codes.shape[2:]), MISSING)
-        codes = np.concatenate([codes, filler], axis=1)
+        codes = np.concatenate([codes, filler.astype(codes.dtype)], axis=1)
     if codes.ndim == 2:
         return -np.sort(-codes, axis=1)[:, :most]
-    if not codes.shape[2]:
-        return codes[:, :most]
-    order = np.argsort(codes[:, :, 0] == MISSING, axis=1, kind="stable")[:, :most]
+    order = np.argsort(~has_answer(codes), axis=1, kind="stable")[:, :most]
     return np.take_along_axis(codes, order[:, :, None], axis=1)
 
 
@@ -133,8 +126,8 @@ def pseudonyms(scope: Scope, annotators: np.ndarray) -> list[str]:
 def pairs(judgements: Judgements, names: list[str]) -> tuple[list[Pair], int]:
     """The pairs with most samples in common, and how many pairs there are."""
     codes, scope = judgements.codes, judgements.scope
-    has = (codes if codes.ndim == 2 else codes[:, :, 0]) != MISSING if codes.size else codes[:0]
-    shared = has.T.astype(np.int64) @ has.astype(np.int64) if codes.size else np.zeros((0, 0), int)
+    has = has_answer(codes).astype(np.int64)
+    shared = has.T @ has
     found = [(i, j) for i, j in zip(*np.triu_indices(len(shared), 1), strict=True) if shared[i, j]]
     shown = sorted(found, key=lambda pair: (-shared[pair], pair))[:MOST_PAIRS]
     kappa = next(measure for name, label, measure in measures(scope, 2) if name == "kappa")
