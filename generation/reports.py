@@ -1,22 +1,25 @@
 """Readings that pages and commands show: how far a run is, and what one would cost."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db.models import Avg, Count, Max, Q
+from django.db.models import Avg, Count, Max, Min, Q
 from django.utils.timezone import now
 
 from annotation.models import Sample
 from generation.llm import tokens
 from generation.llm.base import Capabilities, Request
-from generation.models import Call, Connection, Run, Slot
+from generation.llm.completion import BodyError, read_completion
+from generation.models import Call, Connection, Run, Slot, WorkerBeat
 from generation.models.ledger import Spend
 from generation.techniques.base import Technique, all_steps
 
 PRICED_SAMPLES = 50
 SHORTEST_ANSWER = 1
+ALIVE = timedelta(seconds=60)
 RATE_WINDOW = timedelta(seconds=30)
 TRUNCATED_HINT = 0.1
 
@@ -45,8 +48,7 @@ class Progress:
 def run_progress(run: Run) -> Progress:
     states = dict(run.slots.order_by().values_list("state").annotate(Count("pk")))
     done, rejected = states.get("done", 0), states.get("rejected", 0)
-    reasons = run.slots.filter(state=Slot.State.REJECTED).order_by().values("reason")
-    reasons = list(reasons.annotate(n=Count("pk")).order_by("-n", "reason"))
+    reasons = rejections(run)
     truncated = sum(row["n"] for row in reasons if row["reason"] == "truncated")
     settled = run.calls.filter(outcome=Call.Outcome.SETTLED)
     calls = run.calls.aggregate(
@@ -109,10 +111,11 @@ class Price:
     first_sample: Sample | None = None
 
 
-def price(samples, count: int, connection: Connection, technique: Technique, codebook) -> Price:
+def price(samples, most: int | None, connection: Connection, technique: Technique, codebook):
     """Priced on up to fifty samples spread over those chosen, and scaled to all of them."""
     rules, task = codebook.rules(), codebook.project.task
     found = Capabilities.from_json(connection.capabilities)
+    count = min(samples.count(), most or sys.maxsize)
     chosen = _spread(samples, count)
     asked = [
         [
@@ -125,19 +128,12 @@ def price(samples, count: int, connection: Connection, technique: Technique, cod
     scale = count / len(chosen) if chosen else 0
     prompt = sum(tokens.estimate_prompt(request) for request in requests)
     longest = sum(request.max_tokens for request in requests)
-    prices = (connection.price_in, connection.price_out)
-
-    def money(answer_tokens):
-        if None in prices:
-            return None
-        return math.ceil(scale * tokens.cost(prompt, answer_tokens, *prices))
-
     shortest = len(requests) * SHORTEST_ANSWER
     return Price(
         samples=count,
         requests=round(scale * len(requests)),
-        low=money(shortest),
-        high=money(longest),
+        low=_money(connection, prompt, shortest, scale),
+        high=_money(connection, prompt, longest, scale),
         low_tokens=math.ceil(scale * (prompt + shortest)),
         high_tokens=math.ceil(scale * (prompt + longest)),
         first=asked[0] if asked else [],
@@ -145,8 +141,50 @@ def price(samples, count: int, connection: Connection, technique: Technique, cod
     )
 
 
+def _money(connection, prompt, answer, scale):
+    if connection.price_in is None or connection.price_out is None:
+        return None
+    one = tokens.cost(prompt, answer, connection.price_in, connection.price_out)
+    return math.ceil(scale * one)
+
+
 def _spread(samples, count):
-    """The first sample, and others at even distances in the order of their ids."""
-    ids = list(samples.order_by("pk").values_list("pk", flat=True)[: max(count, 0)])
-    step = max(1, len(ids) // PRICED_SAMPLES)
-    return list(Sample.objects.filter(pk__in=ids[::step][:PRICED_SAMPLES]).order_by("pk"))
+    """The first sample, and others at even distances of their ids."""
+    if not count:
+        return []
+    first, last = samples.aggregate(first=Min("pk"), last=Max("pk")).values()
+    step = max(1, (last - first) // PRICED_SAMPLES)
+    ordered = samples.order_by("pk")
+    found = (ordered.filter(pk__gte=pk).first() for pk in range(first, last + 1, step))
+    unlike = {sample.pk: sample for sample in found if sample is not None}
+    return list(unlike.values())[: min(count, PRICED_SAMPLES)]
+
+
+def runs_of(project):
+    """The runs of a project, newest first, with how far each is."""
+    return (
+        project.runs.select_related("machine", "connection", "created_by")
+        .annotate(
+            done=Count("slots", filter=Q(slots__state=Slot.State.DONE)),
+            rejected=Count("slots", filter=Q(slots__state=Slot.State.REJECTED)),
+        )
+        .order_by("-pk")
+    )
+
+
+def rejections(run):
+    """How often each reason ended a slot without an answer, the commonest first."""
+    rejected = run.slots.filter(state=Slot.State.REJECTED).order_by().values("reason")
+    return list(rejected.annotate(n=Count("pk")).order_by("-n", "reason"))
+
+
+def a_worker_is_alive():
+    return WorkerBeat.objects.filter(at__gt=now() - ALIVE).exists()
+
+
+def reply_of(call):
+    """What the stored reply says, read again; None if it is no completion."""
+    try:
+        return read_completion(call.reply)
+    except BodyError:
+        return None

@@ -118,14 +118,17 @@ def _ask_now(connection, wire, request):
     return outcomes[0].reply or outcomes[0].error
 
 
+def check_entry(entry):
+    """The host and port of an entry of the list; ValueError says what is wrong with it."""
+    if "/" in entry:
+        raise ValueError(_("Enter a host or host:port; networks are set in SYNTHLAB_MODEL_HOSTS."))
+    EgressGuard([entry])
+    parts = urlsplit(f"//{entry.removesuffix(':*')}")
+    return parts.hostname, parts.port
+
+
 @transaction.atomic
 def allow_host(entry, user=None):
-    """Add `host` (any port) or `host:port` to the list; ValueError says what is wrong with it."""
-    EgressGuard([entry])
-    parts = urlsplit(f"//{entry}")
-    if "/" in entry or not parts.hostname:
-        raise ValueError(_("Enter a host or host:port; networks are set in SYNTHLAB_MODEL_HOSTS."))
-    port = None if entry.endswith(":*") else parts.port
-    return AllowedHost.objects.get_or_create(
-        host=parts.hostname, port=port, defaults={"added_by": user}
-    )[0]
+    """Add `host` (any port) or `host:port` to the list of what connections may reach."""
+    host, port = check_entry(entry)
+    return AllowedHost.objects.get_or_create(host=host, port=port, defaults={"added_by": user})[0]

@@ -1,7 +1,9 @@
-"""Replies on disk before the database has them, so that no reply that arrived is bought again.
+"""What a worker knows before the database does, on disk, so that its death loses no reply.
 
-One file for each worker at work, locked by its process. A file that nobody holds belongs to a dead
-worker: its entries are settled from there.
+Two files for each worker at work, locked by its process: `.jsonl` holds replies, durable before
+they are settled; `.marks` says which intents were really sent. A pair that nobody holds belongs to
+a dead worker. Marks are not synced: they survive a killed process, and after a restart of the
+machine they are not believed.
 """
 
 import fcntl
@@ -10,21 +12,32 @@ import logging
 import os
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 
 from synthlab.failpoints import mutated
 
 logger = logging.getLogger(__name__)
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Journal:
-    """The entries of one worker. `write` is durable when it returns; `clear` once they are kept."""
+    """The files of one worker. Marks may come from any thread, replies from one."""
 
-    def __init__(self, file):
+    def __init__(self, file, marks):
         self._file = file
+        self._marks = marks
+        os.write(marks, f"boot {_boot()}\n".encode())
+
+    def reserved(self, call_ids):
+        os.write(self._marks, "".join(f"r {pk}\n" for pk in call_ids).encode())
+
+    def sent(self, call_id):
+        os.write(self._marks, f"s {call_id}\n".encode())
 
     def write(self, entries):
+        """Replies; durable when it returns."""
         if mutated("no_journal"):
             return
         try:
@@ -37,27 +50,33 @@ class Journal:
             logger.error("the journal of replies cannot be written: %s", error.strerror)
 
     def clear(self):
+        """The database has all replies that were written."""
         self._file.seek(0)
         self._file.truncate()
 
 
 @contextmanager
 def opened():
-    """A new journal. Left with an error, its entries stay on disk for the next replay."""
+    """A new journal. After an error its files stay on disk for the next replay."""
     settings.JOURNAL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = settings.JOURNAL_DIR / f"{uuid.uuid4().hex}.jsonl"
     # Locked under another name first, so that no replay takes a file in the making for an orphan.
     making = path.with_suffix(".making")
-    with open(os.open(making, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "r+b") as file:
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+    with open(os.open(making, flags, 0o600), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        making.rename(path)
-        yield Journal(file)
-        if path.stat().st_size == 0:
+        marks = os.open(path.with_suffix(".marks"), flags | os.O_APPEND, 0o600)
+        try:
+            making.rename(path)
+            yield Journal(file, marks)
             path.unlink(missing_ok=True)
+            path.with_suffix(".marks").unlink(missing_ok=True)
+        finally:
+            os.close(marks)
 
 
 def orphans():
-    """The entries that dead workers left behind, file by file: (entries, forget)."""
+    """What dead workers left: (entries, ids never sent, forget) for each of them."""
     for path in sorted(settings.JOURNAL_DIR.glob("*.jsonl")):
         try:
             file = open(path, "rb")  # noqa: SIM115 - closed below, when the lock may go
@@ -68,13 +87,34 @@ def orphans():
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            yield _entries(file), lambda path=path: path.unlink(missing_ok=True)
+            marks = path.with_suffix(".marks")
+            yield _entries(file), _never_sent(marks), _forget(path, marks)
+
+
+def _forget(path, marks):
+    def forget():
+        marks.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+    return forget
 
 
 def _entries(file):
     """Whole lines only: a half one was never durable, so that nobody relied on it."""
-    return [json.loads(line) for line in file.read().splitlines(keepends=True) if _whole(line)]
+    lines = file.read().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
 
-def _whole(line):
-    return line.endswith(b"\n")
+def _never_sent(marks):
+    """The reserved calls without a mark of being sent; none where the marks cannot be believed."""
+    if not marks.exists():
+        return []
+    pairs = [line.split() for line in marks.read_text().splitlines()]
+    if not pairs or pairs[0] != ["boot", _boot()] or _boot() == "unknown":
+        return []
+    sent = {pk for kind, pk in pairs if kind == "s"}
+    return [int(pk) for kind, pk in pairs if kind == "r" and pk not in sent]
+
+
+def _boot():
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"

@@ -10,7 +10,6 @@ from django.utils.timezone import now
 from generation.actions import journal
 from generation.actions.busy import patiently
 from generation.llm import tokens
-from generation.llm.completion import BodyError, read_completion
 from generation.llm.limits import MINUTE, room
 from generation.models import Call, Connection, Run
 from generation.models.ledger import OPEN
@@ -151,10 +150,12 @@ def give_up(call_ids):
 
 
 def replay_journals():
-    """Settle what dead workers had received; returns how many replies that were."""
+    """Settle what dead workers had received, and free what they never sent; how many replies."""
     replayed = 0
-    for entries, forget in journal.orphans():
+    for entries, never_sent, forget in journal.orphans():
         settle({entry["call"]: entry["columns"] for entry in entries})
+        if never_sent:
+            give_up(never_sent)
         replayed += len(entries)
         forget()
     return replayed
@@ -188,11 +189,3 @@ def shortfall(connection):
         )[:30]
     ]
     return min(max([1.0, *ratios]), 8.0)
-
-
-def reply_of(call, request=None):
-    """The stored reply, read again at no cost; None if it is no completion."""
-    try:
-        return read_completion(call.reply, request)
-    except BodyError:
-        return None

@@ -77,15 +77,20 @@ def samples_for(project, machine, sample_filter):
     return samples
 
 
-def check_start(connection, technique, codebook, cap_cost):
-    """Raises RunRefused for what can be known to fail before anything is paid."""
+def obstacle(connection, technique, codebook):
+    """Why such a run cannot be started, for its manager to read; "" if it can."""
     if codebook is None:
-        raise RunRefused(_("Publish an edition of the codebook first: models follow editions."))
+        return _("Publish an edition of the codebook first: models follow editions.")
     if why := connections.refusal(connection.base_url):
-        raise RunRefused(why)
+        return why
     found = Capabilities.from_json(connection.capabilities)
     if why := technique.offered(codebook.rules(), codebook.project.task, found):
-        raise RunRefused(f"{technique.label}: {why}")
+        return f"{technique.label}: {why}"
+    return ""
+
+
+def check_cap(connection, cap_cost):
+    """Raises RunRefused for a cap in money where the prices are unknown."""
     if cap_cost is not None and None in (connection.price_in, connection.price_out):
         raise RunRefused(
             _(
@@ -102,7 +107,9 @@ def start_run(
 ):  # fmt: skip
     """A new run that the workers take up; (run, True). The machine's open run, if it has one, is
     returned instead with False: a double click starts one."""
-    check_start(connection, technique, codebook, cap_cost)
+    if why := obstacle(connection, technique, codebook):
+        raise RunRefused(why)
+    check_cap(connection, cap_cost)
     machine = _stored(machine_for(connection, technique, codebook))
     try:
         with transaction.atomic():
@@ -191,7 +198,8 @@ def cancel(run):
 
 @transaction.atomic
 def set_cap(run, cap_cost, cap_tokens):
-    """New caps; a run that a cap had paused goes on."""
+    """New caps; a run that a cap had paused goes on. Raises RunRefused as starting does."""
+    check_cap(run.connection, cap_cost)
     Run.objects.filter(pk=run.pk).update(cap_cost=cap_cost, cap_tokens=cap_tokens)
     if run.reason_code == "budget":
         resume(run)

@@ -15,6 +15,7 @@ from django.db import transaction
 from annotation.task_types.base import Rules
 from generation.actions import ledger, runs, slots
 from generation.actions.busy import patiently
+from generation.actions.journal import Journal
 from generation.actions.slots import Ending, Held
 from generation.llm.base import Capabilities, Request
 from generation.llm.wire import Ask, Wire
@@ -47,6 +48,7 @@ class Slice:
     rules: Rules
     capabilities: Capabilities
     wire: Wire
+    journal: Journal
     factor: float = 1.0  # how far estimates of prompts fell short on this connection
     helds: dict[int, Held] = field(default_factory=dict)  # by slot
     out: dict[int, Step] = field(default_factory=dict)  # by call
@@ -204,4 +206,5 @@ def _take_over(work, turn):
         step.ask.before = bisect_left(others, step.ask.call_id)
     if (blocked := turn.run.connection.blocked_until) is not None:
         work.wire.wait_for((blocked - ledger.clock()).total_seconds())
+    work.journal.reserved(call.pk for _step, call in turn.steps)
     work.wire.send(step.ask for step, _call in turn.steps)

@@ -12,7 +12,7 @@ from generation import techniques
 from generation.actions import connections, journal, ledger, runs, slots
 from generation.actions.turns import Slice, take_turn
 from generation.llm.base import Capabilities, LLMError
-from generation.llm.limits import LONGEST_WAIT, Limits
+from generation.llm.limits import LONGEST_WAIT, Limits, needs_a_person
 from generation.llm.wire import Wire
 from generation.models import Call, Connection, Run
 from generation.techniques.base import Rejection
@@ -21,7 +21,6 @@ from synthlab.failpoints import failpoint
 SLICE_SECONDS = 60
 TURN_SECONDS = 0.05
 BREAK_SECONDS = 30  # a broken connection is tried again so often
-PAUSING = frozenset({"quota", "auth", "not_found", "blocked"})  # only a person can mend these
 # The next answer would be the same; what the endpoint sent was paid for, or nothing was.
 ASKED_ONCE = frozenset({"bad_request", "context_overflow", "too_large"})
 
@@ -42,23 +41,24 @@ def work_on(run_id, seconds=SLICE_SECONDS):
     )
     # Read here: the wire opens its client on a thread that has no business with the database.
     client = connections.client_maker(run.connection)
-    with journal.opened() as pages, Wire(client, limits) as wire:
+    with journal.opened() as pages, Wire(client, limits, pages.sent) as wire:
         work = Slice(
             run=run,
             technique=techniques.make(run.machine.technique, run.machine.decoding["options"]),
             rules=run.machine.codebook.rules(),
             capabilities=Capabilities.from_json(run.machine.decoding),
             wire=wire,
+            journal=pages,
             factor=ledger.shortfall(run.connection),
         )
-        return _work(work, pages, time.monotonic() + seconds)
+        return _work(work, time.monotonic() + seconds)
 
 
-def _work(work, pages, until):
+def _work(work, until):
     did_something = False
     while True:
         if outcomes := work.wire.received(TURN_SECONDS):
-            _keep(work, pages, outcomes)
+            _keep(work, outcomes)
         work.closing = work.closing or time.monotonic() > until
         turn = take_turn(work)
         did_something = did_something or bool(work.helds or (turn and turn.ended))
@@ -72,13 +72,13 @@ def _work(work, pages, until):
     return runs.end_if_done(work.run) or did_something
 
 
-def _keep(work, pages, outcomes):
+def _keep(work, outcomes):
     """The receipts, on disk and then in the database; only then is anything read."""
     receipts = {o.ask.call_id: ledger.receipt(work.run.connection, o) for o in outcomes}
-    pages.write({"call": pk, "columns": columns} for pk, columns in receipts.items())
+    work.journal.write({"call": pk, "columns": columns} for pk, columns in receipts.items())
     failpoint("reply.journalled")
     ledger.settle(receipts)
-    pages.clear()
+    work.journal.clear()
     failpoint("reply.settled")
     for outcome in outcomes:
         step = work.out.pop(outcome.ask.call_id)
@@ -102,7 +102,7 @@ def _mend(work, step, error):
     held, index, limits = step.held, step.index, work.wire.limits
     if error.kind == "rate_limited":
         _slow_down(work, error)
-    elif error.kind in PAUSING or error.parameter:
+    elif needs_a_person(error):
         _pause(work, error, f"parameter:{error.parameter}" if error.parameter else error.kind)
     elif error.kind in ASKED_ONCE or _is_last_try(work, held, index, error):
         rejection = Rejection(error.kind, str(error))

@@ -17,7 +17,13 @@ BREAKER_BURSTS = 2
 STEP_UP_AFTER = 25
 DECREASE = 0.75
 MINUTE = 60.0
+MENDED_BY_PEOPLE = frozenset({"quota", "auth", "not_found", "blocked"})
 SLICE = 10  # a tenth of a minute's allowance may go at once
+
+
+def needs_a_person(error: LLMError) -> bool:
+    """Every other request would fail in the same way until somebody has changed something."""
+    return error.kind in MENDED_BY_PEOPLE or bool(error.parameter)
 
 
 @dataclass
@@ -36,6 +42,7 @@ class Limits:
     bursts: int = 0  # of failures; requests on their way together fail together
     streak: int = 0
     last_failure: float = -1.0
+    halted: bool = False  # only a person can mend what the endpoint said
     rng: random.Random = field(default_factory=random.Random, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +63,7 @@ class Limits:
 
     def failed(self, error: LLMError, sent_at: float, now: float) -> None:
         """Narrow the window on 429, and wait exactly as long as the endpoint asked."""
+        self.halted = self.halted or needs_a_person(error)
         self.failures += 1
         self.streak = 0
         fresh = sent_at >= self.last_failure

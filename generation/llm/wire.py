@@ -51,6 +51,7 @@ class Wire:
 
     client: Callable[[], Client]
     limits: Limits
+    on_send: Callable[[int], None] | None = None  # told each call's id before its first byte
     _ready: deque[Ask] = field(default_factory=deque)
     _outcomes: queue.SimpleQueue[Outcome] = field(default_factory=queue.SimpleQueue)
     _crash: BaseException | None = None
@@ -138,6 +139,8 @@ class Wire:
 
     def _start_what_may_go(self) -> None:
         limits = self.limits
+        if limits.halted or limits.broken:
+            return
         if self._ready and (wait := limits.blocked_until - time.monotonic()) > 0:
             if self._timer is not None:
                 self._timer.cancel()
@@ -152,12 +155,14 @@ class Wire:
             task.add_done_callback(self._done)
 
     async def _ask(self, ask: Ask) -> None:
+        if self.on_send is not None:
+            self.on_send(ask.call_id)
         sent_at, start = time.time(), time.monotonic()
         try:
             outcome = Outcome(ask, sent_at, reply=await self._client.ask(ask.request, ask.slot))
         except LLMError as error:
             outcome = Outcome(ask, sent_at, error=error)
-            if error.kind not in HARMLESS:
+            if error.kind not in HARMLESS or error.parameter:
                 self.limits.failed(error, start, time.monotonic())
         else:
             self.limits.succeeded()

@@ -1,5 +1,6 @@
 """Databases that fault tests run on: SQLite files and a PostgreSQL of their own."""
 
+import shutil
 import uuid
 
 import psycopg
@@ -29,10 +30,35 @@ def redis_url():
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_folder(tmp_path_factory):
+    """A data folder with a migrated SQLite database, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    stack.manage("migrate", "-v0", env=stack.environment(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server, tmp_path_factory):
+    """The name of a migrated PostgreSQL database, to be copied."""
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE migrated")
+    url = postgres_server.rsplit("/", 1)[0] + "/migrated"
+    folder = tmp_path_factory.mktemp("migrated")
+    stack.manage("migrate", "-v0", env=stack.environment(folder, url))
+    return "migrated"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def install(request, tmp_path):
     """The environment of a migrated install, on SQLite and on PostgreSQL."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
-    env = stack.environment(tmp_path, url)
-    stack.manage("migrate", "-v0", env=env)
-    return env
+    if request.param == "sqlite":
+        folder = request.getfixturevalue("migrated_folder")
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        return stack.environment(tmp_path)
+    server = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("migrated_template")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return stack.environment(tmp_path, server.rsplit("/", 1)[0] + f"/{name}")

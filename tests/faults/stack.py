@@ -3,13 +3,15 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -93,6 +95,16 @@ def environment(data_dir, database_url="", **more):
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     settings = {"SYNTHLAB_DATA_DIR": str(data_dir), "SYNTHLAB_DATABASE_URL": database_url}
     return {**kept, "PYTHONPATH": str(ROOT), **settings, **more}
+
+
+def rows(env, query):
+    """What a query gives, asked of the install's own database without starting Django."""
+    if url := env["SYNTHLAB_DATABASE_URL"]:
+        with psycopg.connect(url) as connection:
+            return connection.execute(query).fetchall()
+    file = Path(env["SYNTHLAB_DATA_DIR"]) / "database" / "synthlab.sqlite3"
+    with closing(sqlite3.connect(file, timeout=20)) as connection:
+        return connection.execute(query).fetchall()
 
 
 def manage(*arguments, env, check=True, timeout=120):

@@ -23,7 +23,9 @@ def connect(server, **fields):
     return make_connection(server.base_url, **fields)
 
 
-def start(server, texts=("A text.",), technique="logprobs", options=None, caps=(None, None), **fields):
+def start(
+    server, texts=("A text.",), technique="logprobs", options=None, caps=(None, None), **fields
+):
     """A run over new samples with these texts, planned and running."""
     project = make_project(fields.pop("task_type", "single_label"))
     make_codebook(project)

@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--once", action="store_true", help="stop when nothing is due")
-        parser.add_argument("--slice", type=float, default=60, help="seconds on a run at a time")
+        parser.add_argument("--slice", type=float, default=5, help="seconds on a run at a time")
 
     def handle(self, *args, once, **options):
         name = f"work@{socket.gethostname()}:{os.getpid()}"
