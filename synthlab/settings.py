@@ -173,8 +173,15 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_HANDLERS = [
+    "synthlab.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # 150 labels with twenty examples each are one form
 UPLOAD_DIR = DATA_DIR / "uploads"
+UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+FILE_UPLOAD_TEMP_DIR = UPLOAD_DIR  # beside where they stay, and not in a small /tmp
 RELEASE_DIR = DATA_DIR / "releases"
 JOURNAL_DIR = DATA_DIR / "journal"  # replies that the database could not take at once
 

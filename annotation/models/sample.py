@@ -62,6 +62,11 @@ class SampleImport(models.Model):
     created_at = models.DateTimeField(default=now)
     finished_at = models.DateTimeField(null=True)
 
+    @property
+    def rows_skipped(self):
+        """Duplicates that were left out, once it is done."""
+        return self.rows_read - self.rows_refused - self.rows_written
+
 
 class RefusedRow(models.Model):
     """A row that could not be imported, and why."""
