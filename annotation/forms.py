@@ -16,13 +16,21 @@ class AccountForm(UserCreationForm):
 
 
 class ProjectForm(forms.ModelForm):
+    language = forms.RegexField(
+        r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        max_length=20,
+        initial="en",
+        label=_("Language"),
+        help_text=_("Language tag of the samples, such as en, zh, ko or ar."),
+        error_messages={"invalid": _("Enter a language tag, such as en or pt-BR.")},
+    )
+
     class Meta:
         model = Project
         fields = ["name", "task_type", "language", "description"]
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
         help_texts = {
             "task_type": _("What annotators answer. It cannot be changed later."),
-            "language": _("Language tag of the samples, such as en, zh, ko or ar."),
         }
 
 

@@ -841,6 +841,10 @@ def test_the_command_fails_clearly_and_leaves_nothing(tmp_path):
         create(good, "--manager", "nobody")
     with pytest.raises(CommandError, match="No such file"):
         create(str(tmp_path / "missing.json"))
+    with pytest.raises(CommandError, match="language tag"):
+        create(good, "--language", "none of your business")
+    with pytest.raises(CommandError, match="name: This field is required"):
+        create(good, name=" ")
     with pytest.raises(CommandError, match="point on the scale"):
         create(good, task_type="rating")
     with pytest.raises(CommandError, match="Ask a question"):

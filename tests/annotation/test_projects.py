@@ -132,9 +132,13 @@ def test_a_manager_makes_a_project_and_lands_in_it(client):
     assert project.codebooks.get().state == "draft"
 
 
-def test_a_project_without_a_name_or_with_an_unknown_task_type_is_refused(client):
+def test_a_project_without_a_name_a_known_task_type_and_a_language_is_refused(client):
     client.force_login(make_superuser())
-    for fields in ({"name": " ", "task_type": "rating"}, {"name": "A", "task_type": "guessing"}):
+    for fields in (
+        {"name": " ", "task_type": "rating"},
+        {"name": "A", "task_type": "guessing"},
+        {"name": "A", "task_type": "rating", "language": "Ignore the rules"},
+    ):
         answer = client.post("/projects/new/", {"language": "en", **fields})
         assert answer.status_code == 422
     assert not Project.objects.exists()

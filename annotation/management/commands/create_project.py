@@ -6,6 +6,7 @@ from django.core.management.base import CommandError
 
 from annotation.actions.codebooks import CannotPublish
 from annotation.actions.projects import create_project_with_codebook
+from annotation.forms import ProjectForm
 from annotation.imports.codebook_source import BadCodebook
 from annotation.imports.codebooks import read_codebook
 from annotation.management.base import ScriptCommand
@@ -28,13 +29,12 @@ class Command(ScriptCommand):
 
     def run(self, **options):
         read = _codebook(options["codebook"], TASK_TYPES[options["task_type"]])
+        form = ProjectForm(options)
+        if not form.is_valid():
+            wrong = (f"{name}: {' '.join(texts)}" for name, texts in form.errors.items())
+            raise CommandError("\n".join(wrong))
         project, edition = create_project_with_codebook(
-            read.rules,
-            name=_name(options["name"]),
-            task_type=options["task_type"],
-            created_by=_manager(options["manager"]),
-            language=options["language"],
-            description=options["description"],
+            read.rules, created_by=_manager(options["manager"]), **form.cleaned_data
         )
         return {
             "project": project.pk,
@@ -44,12 +44,6 @@ class Command(ScriptCommand):
             "labels": list(read.rules.slugs),
             "remarks": list(read.remarks),
         }
-
-
-def _name(name):
-    if not name.strip() or len(name) > 200:
-        raise CommandError("A project needs a name of at most 200 characters.")
-    return name.strip()
 
 
 def _manager(username):
