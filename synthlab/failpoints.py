@@ -17,6 +17,7 @@ FAILPOINTS = (
     "import.open",  # a chunk of samples is written, its transaction is open
     "import.chunk",  # a chunk of samples is in the database
     "import.written",  # all samples are, and none can be seen
+    "draw.chunk",  # some items of a round are written, not all
     "export.chunk",  # another thousand samples are in the unfinished file
 )
 MUTATIONS = (
@@ -28,6 +29,8 @@ MUTATIONS = (
     "import_in_sight",  # samples are seen before their import is done
     "position_apart",  # how far an import came is not written with its samples
     "no_import_fence",  # an import is written without looking at its version
+    "draw_in_sight",  # a round is seen before all of it is drawn
+    "settled_unseen",  # a settlement is written over one that its adjudicator has not seen
     "no_snapshot",  # an export reads what is there when it gets to it, not one moment
     "no_part",  # an export writes under the final name from the beginning
 )

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation.models import Adjudication, Annotation, Round, RoundItem, User
+from synthlab.failpoints import mutated
 
 
 class SettledMeanwhile(Exception):
@@ -41,6 +42,8 @@ def settle(
     code = item.round.project.task.code(value)
     if now_standing and _is_repeated(now_standing, adjudicator, code, reason, over):
         return now_standing
+    if mutated("settled_unseen") and now_standing:
+        over = now_standing.pk
     if (now_standing.pk if now_standing else None) != over:
         raise SettledMeanwhile(now_standing)
     try:

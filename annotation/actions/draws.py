@@ -25,6 +25,7 @@ from annotation.models import (
     Sample,
     User,
 )
+from synthlab.failpoints import failpoint, mutated
 from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.trade import Trade, trade
@@ -195,6 +196,7 @@ def _begin(project, design, planned, created_by):
         with transaction.atomic():
             return Round.objects.create(
                 project=project,
+                state=Round.State.OPEN if mutated("draw_in_sight") else Round.State.DRAWING,
                 name=design.name or _("Round %(n)d") % {"n": project.rounds.count() + 1},
                 purpose=design.purpose,
                 codebook=design.codebook,
@@ -243,13 +245,14 @@ def _write(round_, planned):
                 for rank in ranks
             )
             Assignment.objects.bulk_create(seats_at(round_, items))
+        failpoint("draw.chunk")
         if ranks.stop < len(samples):
             time.sleep(time.monotonic() - began)  # so that answers are never kept waiting
 
 
 def _hold(round_):
     """Keep the lease; whoever lost it (it slept too long and was cleared away) stops here."""
-    mine = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWING)
+    mine = Round.objects.filter(pk=round_.pk, state=round_.state)
     if not mine.update(drawing_until=now() + LEASE):
         raise CannotDraw(_("The draw took too long and was given up: draw again."))
 
