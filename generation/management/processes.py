@@ -42,9 +42,10 @@ def web(host, port):
 def worker():
     """In-memory transport: nothing durable is ever in the broker."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "synthlab", "worker", "--pool", "threads"),
-        *("--concurrency", "8", "--loglevel", "warning", "--hostname", "embedded@localhost"),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *(sys.executable, "-m", "celery", "-A", "synthlab", "--quiet", "worker"),
+        *("--pool", "threads", "--concurrency", "8", "--loglevel", "warning"),
+        *("--hostname", "embedded@localhost", "--without-gossip", "--without-mingle"),
+        "--without-heartbeat",
     ]
 
 
