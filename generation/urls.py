@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation.views import connections, runs
+from generation.views import connections, runs, samples
 
 app_name = "generation"
 urlpatterns = [
@@ -21,4 +21,5 @@ urlpatterns = [
     path("runs/<int:run_id>/leave-out/", runs.leave_out, name="run_leave_out"),
     path("runs/<int:run_id>/rejected/", runs.rejected, name="run_rejected"),
     path("calls/<int:call_id>/", runs.call, name="call"),
+    path("samples/<int:sample_id>/calls/", samples.sample_calls, name="sample_calls"),
 ]
