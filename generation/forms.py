@@ -142,6 +142,8 @@ class RunForm(CapForm):
     def __init__(self, *args, connections, technique, **kwargs):
         super().__init__(*args, **kwargs)
         self.technique_name = technique
+        if self.is_bound:
+            self.data = _with_defaults(self.data, technique)
         self.fields["connection"].queryset = connections
         self.fields["connection"].label_from_instance = connection_words
         self.option_names = []
@@ -169,6 +171,15 @@ class RunForm(CapForm):
     def sample_filter(self):
         names = ("split", "q", "reference", "most")
         return {name: self.cleaned_data[name] for name in names if self.cleaned_data.get(name)}
+
+
+def _with_defaults(data, technique):
+    """Another technique was chosen: its options are not in what was sent yet."""
+    filled = data.copy()
+    for option in techniques.options_of(technique):
+        if option["type"] is not bool:
+            filled.setdefault(f"option_{option['name']}", option["default"])
+    return filled
 
 
 def connection_words(connection):

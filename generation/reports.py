@@ -38,8 +38,7 @@ class Progress:
     estimated_calls: int
     per_second: float | None
     seconds_left: float | None
-    latency_mean: float | None
-    latency_worst: int | None
+    latency_mean: float | None  # seconds
     slowest: Sequence[Call] = ()
     other_models: Sequence[str] = ()
     truncated_often: bool = False
@@ -55,7 +54,6 @@ def run_progress(run: Run) -> Progress:
         unknown=Count("pk", filter=Q(outcome=Call.Outcome.UNKNOWN)),
         estimated=Count("pk", filter=Q(usage_source="estimated")),
         mean=Avg("latency_ms", filter=Q(outcome=Call.Outcome.SETTLED)),
-        worst=Max("latency_ms"),
     )
     others = settled.exclude(model_returned__in=["", run.machine.model]).order_by()
     still_open = states.get("planned", 0) + states.get("active", 0)
@@ -71,8 +69,7 @@ def run_progress(run: Run) -> Progress:
         estimated_calls=calls["estimated"],
         per_second=rate,
         seconds_left=still_open / rate if rate else None,
-        latency_mean=calls["mean"],
-        latency_worst=calls["worst"],
+        latency_mean=calls["mean"] and calls["mean"] / 1000,
         slowest=list(
             run.calls.exclude(latency_ms=None)
             .order_by("-latency_ms")

@@ -124,6 +124,10 @@ class Call(models.Model):
             models.Index(fields=["request_hash"], name="call_by_request"),
         ]
 
+    @property
+    def seconds(self):
+        return None if self.latency_ms is None else self.latency_ms / 1000
+
     def was_a_failed_try(self):
         """It was sent and the endpoint or the way to it failed; being asked to wait is no try."""
         failed = self.outcome == self.Outcome.FAILED and self.sent_at is not None

@@ -33,7 +33,7 @@ def new(request, project_id):
     """Choose a machine and samples; the prompt and the price are shown before anything is sent."""
     project = project_for(request, project_id)
     form = _run_form(request, project)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and "preview" not in request.POST and form.is_valid():
         try:
             run, is_new = _start(request, project, form)
         except actions.RunRefused as refused:
