@@ -81,6 +81,8 @@ def drawn_by(rounds: list) -> str:
 
 
 def from_lot(n: int, rounds: list) -> str:
+    if not n:
+        return ""
     text = ngettext(
         "from %(n)s answered sample drawn by lot in %(rounds)s",
         "from %(n)s answered samples drawn by lot in %(rounds)s",

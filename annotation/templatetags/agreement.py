@@ -7,7 +7,7 @@ from django import template
 from annotation.reports.figures import SideBySide
 from annotation.reports.words import MENDABLE, METHODS, REASONS
 from annotation.templatetags.synthlab import number, percent
-from synthlab.science.figures import Figure
+from synthlab.science.figures import NO_DRAW, Figure
 
 register = template.Library()
 
@@ -23,10 +23,17 @@ def estimate(figure: Figure, share: bool = True, short: bool = False) -> dict:
         "high": None if high is None else say(high),
         "exact": figure.interval is not None and low == high,
         "n": figure.n,
-        "reason": REASONS.get(figure.reason, figure.reason),
+        "reason": "" if short and figure.reason == NO_DRAW else REASONS.get(figure.reason, ""),
         "mendable": figure.reason in MENDABLE,
         "method": "" if short else METHODS.get(figure.method, figure.method),
     }
+
+
+@register.inclusion_tag("annotation/_naive.html")
+def naive(figure: Figure) -> dict:
+    """A share among the answered samples as they are, small, to stand under the corrected one."""
+    low, high = figure.interval or (None, None)
+    return {"value": figure.value, "low": low, "high": high}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """People against people and a machine: the page, the reader and the command."""
 
 import json
+import re
 import uuid
 from io import StringIO
 
@@ -216,6 +217,14 @@ def test_no_figure_stands_without_its_interval_and_its_draw(client):
                 figure = row[side]
                 assert (figure["value"] is None) == bool(figure["reason"])
                 assert figure["value"] is None or figure["interval"]
+
+
+def test_every_share_in_the_tables_has_an_interval_also_the_naive_ones(client):
+    project, _, _ = make_study(*SKEWED, inclusion=0.5)
+    text = page(client, project).content.decode()
+    marks = re.findall(r'<small class="naive-mark">○ (.*?)</small>', text)
+    assert len(marks) >= 10
+    assert all(mark == "–" or " to " in mark for mark in marks)
 
 
 def test_only_blind_seated_sure_answers_count_and_the_others_are_counted(client):
