@@ -68,7 +68,8 @@ class ConnectionForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["concurrency"].min_value = 1
+        self.fields["requests_per_minute"].required = False
+        self.fields["tokens_per_minute"].required = False
         if self.instance.key_hint:
             self.fields["key"].widget.attrs["placeholder"] = f"…{self.instance.key_hint}"
 

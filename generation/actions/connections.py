@@ -122,7 +122,10 @@ def check_entry(entry):
     """The host and port of an entry of the list; ValueError says what is wrong with it."""
     if "/" in entry:
         raise ValueError(_("Enter a host or host:port; networks are set in SYNTHLAB_MODEL_HOSTS."))
-    EgressGuard([entry])
+    try:
+        EgressGuard([entry])
+    except LLMError as error:
+        raise ValueError(str(error)) from None
     parts = urlsplit(f"//{entry.removesuffix(':*')}")
     return parts.hostname, parts.port
 

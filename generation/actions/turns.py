@@ -53,6 +53,7 @@ class Slice:
     helds: dict[int, Held] = field(default_factory=dict)  # by slot
     out: dict[int, Step] = field(default_factory=dict)  # by call
     results: list[tuple[Held, int, object]] = field(default_factory=list)  # held, attempt, reading
+    spent: Spend = field(default_factory=Spend)  # when the slice began
     closing: bool = False
     looked_at: float = 0.0
     renewed_at: float = field(default_factory=time.monotonic)
@@ -95,8 +96,7 @@ def take_turn(work: Slice) -> Turn | None:
     if not work.must_look(moment):
         return None
     work.looked_at = moment
-    stale = Spend.of(work.run) if mutated("check_apart") else None
-    turn = patiently(_transact, work, stale)
+    turn = patiently(_transact, work)
     if turn.ended:
         failpoint("slot.finished")
     if turn.steps:
@@ -106,7 +106,7 @@ def take_turn(work: Slice) -> Turn | None:
 
 
 @transaction.atomic
-def _transact(work, stale):
+def _transact(work):
     run = ledger.hold(work.run.pk)
     run.machine, run.project = work.run.machine, work.run.project
     turn = Turn(run, slots.owned(work.helds.values()), [], ledger.in_flight(run.connection))
@@ -123,17 +123,17 @@ def _transact(work, stale):
     if run.reason_code in {runs.STARTING, runs.PROBING} and not work.wire.limits.careful:
         Run.objects.filter(pk=run.pk, reason_code=run.reason_code).update(reason_code="")
     if run.state == Run.State.RUNNING and work.hungry():
-        _reserve(work, turn, stale)
+        _reserve(work, turn)
     return turn
 
 
-def _reserve(work, turn, stale):
+def _reserve(work, turn):
     """Intents for as many requests as the connection, its pace and the budget have room for."""
     run, connection = turn.run, turn.run.connection
     requests, tokens = ledger.pace(connection)
     paced = connection.requests_per_minute or connection.tokens_per_minute
     most = connection.concurrency * (1 if paced else AHEAD)
-    spent = (stale or Spend.of(run)) if runs.is_capped(run) else Spend()
+    spent = Spend.of(run) if runs.is_capped(run) and not mutated("check_apart") else work.spent
     for step in _due(work, turn, min(most - len(turn.in_flight), requests)):
         call = ledger.intent(run, step.request, work.factor)
         after = spent.with_reserved(call)

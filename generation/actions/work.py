@@ -15,6 +15,7 @@ from generation.llm.base import Capabilities, LLMError
 from generation.llm.limits import LONGEST_WAIT, Limits, needs_a_person
 from generation.llm.wire import Wire
 from generation.models import Call, Connection, Run
+from generation.models.ledger import Spend
 from generation.techniques.base import Rejection
 from synthlab.failpoints import failpoint
 
@@ -50,6 +51,7 @@ def work_on(run_id, seconds=SLICE_SECONDS):
             wire=wire,
             journal=pages,
             factor=ledger.shortfall(run.connection),
+            spent=Spend.of(run),
         )
         return _work(work, time.monotonic() + seconds)
 
