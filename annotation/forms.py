@@ -4,6 +4,7 @@ from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.utils.translation import gettext_lazy as _
 
+from annotation import task_types
 from annotation.models import Membership, Project, User
 
 
@@ -16,6 +17,13 @@ class AccountForm(UserCreationForm):
 
 
 class ProjectForm(forms.ModelForm):
+    task_type = forms.ChoiceField(
+        label=_("Task type"),
+        choices=task_types.choices,
+        initial="single_label",
+        widget=forms.RadioSelect,
+        help_text=_("What annotators answer. It cannot be changed later."),
+    )
     language = forms.RegexField(
         r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
         max_length=20,
@@ -29,9 +37,6 @@ class ProjectForm(forms.ModelForm):
         model = Project
         fields = ["name", "task_type", "language", "description"]
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
-        help_texts = {
-            "task_type": _("What annotators answer. It cannot be changed later."),
-        }
 
 
 class InvitationForm(forms.Form):

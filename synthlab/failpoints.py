@@ -30,6 +30,7 @@ MUTATIONS = (
     "position_apart",  # how far an import came is not written with its samples
     "no_import_fence",  # an import is written without looking at its version
     "draw_in_sight",  # a round is seen before all of it is drawn
+    "stale_draft",  # a codebook draft is saved without looking at its version
     "settled_unseen",  # a settlement is written over one that its adjudicator has not seen
     "no_snapshot",  # an export reads what is there when it gets to it, not one moment
     "no_part",  # an export writes under the final name from the beginning

@@ -19,6 +19,7 @@ from annotation.models import (
 from annotation.task_types.base import LabelRule, Rules
 from annotation.task_types.changes import Changes, compare
 from annotation.task_types.checks import lacks
+from synthlab.failpoints import mutated
 
 
 class StaleDraft(Exception):
@@ -58,7 +59,9 @@ def start_draft(project, created_by):
 @transaction.atomic
 def save_draft(draft, rules, version):
     """Replace the draft's rules; raises StaleDraft if it is no longer at this version."""
-    saved = Codebook.objects.drafts().filter(pk=draft.pk, version=version)
+    saved = Codebook.objects.drafts().filter(pk=draft.pk)
+    if not mutated("stale_draft"):
+        saved = saved.filter(version=version)
     offered = Codebook.Unsure.OFFERED if rules.unsure else Codebook.Unsure.NEVER
     if not saved.update(
         question=rules.question,
