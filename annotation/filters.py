@@ -11,6 +11,10 @@ from django.db.models.functions import Concat
 from annotation.models import Annotation, Project, Round, RoundItem, Sample
 
 SAID = ("id", "code", "confidence", "entropy", "margin")
+ABOUT_MACHINE = (
+    *("suggested", "predicted"),
+    *("confidence_from", "confidence_below", "entropy_from", "entropy_below"),
+)
 NO_LABEL = "|"  # a multi-label answer that holds none; no slug contains this character
 
 
@@ -36,6 +40,11 @@ class SampleFilter:
     confidence_below: float | None = None
     entropy_from: float | None = None
     entropy_below: float | None = None
+
+    @property
+    def lacks_machine(self):
+        """Is something asked about a machine's answer without saying which machine's?"""
+        return self.machine is None and any(name in ABOUT_MACHINE for name in self.stated())
 
     @classmethod
     def of(cls, stored):

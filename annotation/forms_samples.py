@@ -74,7 +74,10 @@ class SampleFilterForm(forms.Form):
             said[name] = said[name].pk
         for name in {"reference", "answered", "drawn", "suggested"} & said.keys():
             said[name] = EITHER[said[name]]
-        return SampleFilter(**said)
+        which = SampleFilter(**said)
+        if which.lacks_machine and "machine" in self.fields:
+            self.add_error("machine", _("Choose the machine that this is about."))
+        return which
 
 
 def in_words(which):

@@ -79,6 +79,8 @@ def plan(project: Project, design: Design) -> Plan:
     """Draw in memory: the same design over the same frame always gives the same samples."""
     _check(design)
     which = replace(design.which, machine=design.machine.pk if design.machine else None)
+    if which.lacks_machine:
+        raise CannotDraw(_("The frame asks what a machine says: choose the machine."))
     frame = arrays.frame(project, which)
     if not frame.pool.size:
         raise CannotDraw(_("No sample is in the frame: widen the filter or import samples."))

@@ -131,6 +131,10 @@ def test_a_threshold_draws_what_is_below_it(project):
         ({"which": SampleFilter(text="nowhere")}, "No sample is in the frame"),
         ({"codebook": None}, "Publish the codebook"),
         ({"machine": None}, "needs a machine"),
+        (
+            {"strategy": "uniform", "machine": None, "which": SampleFilter(predicted="yes")},
+            "choose the machine",
+        ),
         ({"budget": "a lot"}, "is no budget"),
         ({"budget": "200%"}, "at most 100"),
         ({"budget": "confidence<0.3"}, "above the threshold"),

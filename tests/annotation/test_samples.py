@@ -227,6 +227,12 @@ def test_an_address_that_was_tampered_with_still_shows_a_page(client, project, m
     assert client.get(f"/projects/{project.pk}/samples/?{query}").status_code == 200
 
 
+def test_a_question_about_a_machine_needs_one(client, project, manager):
+    make_sample(project)
+    response = client.get(f"/projects/{project.pk}/samples/?confidence_below=0.5")
+    assertContains(response, "Choose the machine that this is about")
+
+
 def test_a_foreign_machine_tells_nothing(client, project, manager):
     other = make_project()
     machine = make_machine(other, make_codebook(other))
