@@ -36,37 +36,39 @@ def agreement(request, project_id):
 
 
 def _compared(report, counts):
-    rounds = list(report.scope.rounds)
-    shown = {"report": report, "alike": alike(report.scope.edition), "wide": WIDE}
-    shown["people_from"] = _origins(report.people, rounds)
-    shown["reference_from"] = _reference_origins(report.reference, rounds)
+    rounds, basis, people = list(report.scope.rounds), report.basis, report.people
+    shown = {
+        "report": report,
+        "alike": alike(report.scope.edition),
+        "wide": WIDE,
+        "answered_from": _origins(basis.by_lot, basis.answered, rounds),
+        "people_from": _origins(people.by_lot, people.samples, rounds),
+        "reference_from": _reference_origins(report.reference, rounds),
+    }
     if report.model is None:
         return shown
-    basis, accuracy = report.basis, report.model.accuracy
     compared, by_lot = report.model.samples, report.model.by_lot
+    accuracy = report.model.accuracy
     return shown | {
         "matrix": matrix(report.model, counts),
         "missing": words.missing(basis.drawn_by_lot, basis.answered, by_lot),
         "gap": words.gap(accuracy.corrected, accuracy.naive, compared - by_lot, compared),
-        "model_from": _origins(report.model, rounds),
+        "model_from": _origins(by_lot, compared, rounds),
     }
 
 
-def _origins(figures, rounds):
+def _origins(by_lot, samples, rounds):
     """Which draw the corrected and the naive figures come from, in words."""
-    return {
-        "lot": words.from_lot(figures.by_lot, rounds),
-        "all": words.from_all(figures.samples, rounds),
-    }
+    return {"lot": words.from_lot(by_lot, rounds), "all": words.from_all(samples, rounds)}
 
 
 def _reference_origins(reference, rounds):
     if reference is None:
         return {}
-    labelled = words.with_reference(reference.samples)
+    labelled, people = words.with_reference(reference.samples), reference.people
     return {
         "model": {"lot": labelled, "all": labelled},
-        "people": _origins(reference.people, rounds) if reference.people else {},
+        "people": _origins(people.by_lot, people.samples, rounds) if people else {},
     }
 
 
