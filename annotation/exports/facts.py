@@ -71,10 +71,11 @@ class Facts:
             self.labels[stored] = slugs if task.multiple else slugs[0]
         return self.labels[stored]
 
-    def samples(self) -> models.QuerySet:
+    def samples(self, after: int = 0, until: int | None = None) -> models.QuerySet:
+        """Between two ids. There is one upper bound only: SQLite uses one, and walks up to it."""
         visible = models.Q(sample_import=None) | models.Q(sample_import__in=self.marks.imports)
         samples = self.wanted.samples(self.project, self.using)
-        return samples.filter(visible, pk__lte=self.marks.samples)
+        return samples.filter(visible, pk__gt=after, pk__lte=until or self.marks.samples)
 
 
 def gather(project: Project, wanted: Wanted, using: str, marks: Marks | None) -> Facts:
@@ -84,7 +85,9 @@ def gather(project: Project, wanted: Wanted, using: str, marks: Marks | None) ->
     editions = Codebook.objects.using(using).filter(project=project).published()
     rounds = Round.objects.using(using).filter(pk__in=marks.rounds).order_by("pk")
     imports = SampleImport.objects.using(using).filter(pk__in=marks.imports).order_by("pk")
-    by_id = {codebook.pk: codebook for codebook in editions.order_by("number")}
+    by_id = {
+        codebook.pk: codebook for codebook in editions.prefetch_related("labels").order_by("number")
+    }
     named = {machine.pk: machine for machine in machines.select_related("codebook").order_by("pk")}
     facts = Facts(
         project=project,

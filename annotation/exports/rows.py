@@ -22,11 +22,15 @@ COLUMNS = (
 
 def chunks(facts: Facts) -> Iterator[tuple[int, list[Row]]]:
     """How many samples were looked at, and the rows of those that are wanted."""
-    samples = facts.samples()
-    read = samples.annotate(referred=Cast("reference", models.TextField())).order_by("pk")
+    referred = Cast("reference", models.TextField())
     last = 0
-    while found := list(read.filter(pk__gt=last).values_list(*COLUMNS, named=True)[:CHUNK]):
-        said = Said(facts, samples.filter(pk__gt=last, pk__lte=found[-1].pk))
+    while found := list(
+        facts.samples(last)
+        .annotate(referred=referred)
+        .order_by("pk")
+        .values_list(*COLUMNS, named=True)[:CHUNK]
+    ):
+        said = Said(facts, facts.samples(last, found[-1].pk))
         last = found[-1].pk
         rows = [_row(facts, said, sample) for sample in found]
         if facts.wanted.only_final:

@@ -5,6 +5,7 @@ they stay text when someone edits the cell.
 """
 
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class Xlsx:
     suffix = ".xlsx"
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        self.layout, self.columns = layout, columns_of(layout)
+        # Its texts are as they are: what guards them is no part of them.
+        self.layout, self.columns = replace(layout, raw=True), columns_of(layout)
         self.scratch = tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}-")
         options = {
             "constant_memory": True,
