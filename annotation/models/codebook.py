@@ -79,6 +79,20 @@ class Codebook(models.Model):
             language=self.project.language,
         )
 
+    def meanings(self):
+        """What removed labels of earlier editions count as here: {edition id: {slug: slug}}.
+
+        None stands for no label; a slug that is not named means itself. One query.
+        """
+        editions = {edition.pk: edition for edition in self.project.codebooks.published()}
+        found, later, edition = {}, {}, self
+        while edition.parent_id:
+            step = {old: later.get(new, new) for old, new in edition.removed.items()}
+            later = {**later, **step}
+            found[edition.parent_id] = later
+            edition = editions[edition.parent_id]
+        return found
+
 
 class Label(models.Model):
     """One category of an edition. The slug is its identity across editions; the name may change."""

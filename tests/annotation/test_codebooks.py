@@ -594,6 +594,19 @@ def test_removing_a_label_that_answers_use_is_refused_until_they_are_mapped(clie
     assert project.edition().removed == {"no": "maybe"}
 
 
+def test_removed_labels_are_followed_through_all_editions():
+    project = make_project()
+    one = make_codebook(project, ("a", "b", "c", "d"))
+    two = make_codebook(project, ("b", "c", "d"), parent=one, removed={"a": "b"})
+    three = make_codebook(project, ("c",), parent=two, removed={"b": "c", "d": None})
+    assert three.meanings() == {
+        two.pk: {"b": "c", "d": None},
+        one.pk: {"a": "c", "b": "c", "d": None},
+    }
+    assert two.meanings() == {one.pk: {"a": "b"}}
+    assert one.meanings() == {}
+
+
 def test_answers_can_be_left_without_a_label_on_purpose(client):
     project = managed(client)
     edition = make_codebook(project, ("yes", "no", "maybe"))
