@@ -16,8 +16,11 @@ WIDTHS = {"telephone": (390, 844), "desk": (1280, 800)}
 NO_PAGES = {
     "codebooks/<int:codebook_id>/export.json": "a file",
     "codebooks/<int:codebook_id>/export.md": "a file",
+    "imports/<int:import_id>/progress/": "a fragment",
+    "imports/<int:import_id>/refused.csv": "a file",
     "releases/<int:release_id>/download/": "a file",
     "releases/<int:release_id>/manifest/": "a file",
+    "runs/<int:run_id>/progress/": "a fragment",
 }
 # Addresses that exist for a draft only.
 DRAFTS = ("codebooks/<int:codebook_id>/edit/", "codebooks/<int:codebook_id>/publish/")
@@ -37,7 +40,7 @@ TOO_WIDE = """[...document.querySelectorAll("body *")]
 
 
 @pytest.fixture
-def world(committed_db):
+def world(committed_db, snapshot_db):
     charts.build(settings.DATA_DIR / "built")
     world = World()
     world.ids["round_id"] = fill(world).pk
@@ -67,7 +70,9 @@ def _path(world, route, role):
 
 
 def _get(world, route, role):
-    return world.client(role).get(_path(world, route, role))
+    answer = world.client(role).get(_path(world, route, role))
+    answer.close()
+    return answer
 
 
 def _is_page(answer):
