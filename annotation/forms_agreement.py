@@ -5,7 +5,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from annotation.arrays_agreement import Scope
+from annotation.arrays_codes import Scope
 from annotation.models import MachineAnnotator, Project, Round
 from annotation.reports.scope import rounds_under, scope_of, usual_edition, usual_machine
 

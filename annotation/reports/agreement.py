@@ -8,12 +8,12 @@ from django.utils.translation import gettext as _
 from annotation.arrays_agreement import (
     Judgements,
     LeftOut,
-    Scope,
     answered,
     has_answer,
     judgements,
     references,
 )
+from annotation.arrays_codes import Scope
 from annotation.models import Sample
 from annotation.reports import annotators
 from annotation.reports.figures import SideBySide, match, measures, resampling, side_by_side

@@ -7,7 +7,8 @@ import numpy as np
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from annotation.arrays_agreement import Judgements, Scope, has_answer
+from annotation.arrays_agreement import Judgements, has_answer
+from annotation.arrays_codes import Scope
 from annotation.models import Membership
 from annotation.reports.figures import (
     SideBySide,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.translation import gettext as _
 
-from annotation.arrays_agreement import Scope
+from annotation.arrays_codes import Scope
 from synthlab.science.agreement import MISSING, agreement, multi_label_agreement
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.estimation import Design, proportion

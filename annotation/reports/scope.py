@@ -2,7 +2,7 @@
 
 from django.db.models import Exists, OuterRef
 
-from annotation.arrays_agreement import Scope
+from annotation.arrays_codes import Scope
 from annotation.models import Codebook, MachineAnnotator, Project, Round, Suggestion
 
 
