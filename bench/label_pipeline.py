@@ -57,6 +57,21 @@ def prepared(base_url, samples, concurrency):
     return run
 
 
+def bare_rate(run, samples):
+    """Calls a second that the client alone reaches here, without ledger and database."""
+    step = techniques.make("logprobs", {}).steps(
+        run.machine.codebook.rules(), run.project.task, {"text": "Sample"}, 0
+    )[0]
+    request = step.request("test-model", Capabilities())
+    client = connections.client_maker(run.connection)
+    with Wire(client, Limits(most=run.connection.concurrency)) as wire:
+        started, received = time.monotonic(), 0
+        wire.send(Ask(number, request) for number in range(samples))
+        while received < samples:
+            received += len(wire.received(0.05))
+        return samples / (time.monotonic() - started)
+
+
 def measure(run):
     started, cpu = time.monotonic(), time.process_time()
     while work.work_on(run.pk):
@@ -75,6 +90,7 @@ def main():
     options = parser.parse_args()
     with server(options.latency) as base_url:
         run = prepared(base_url, options.samples, options.concurrency)
+        bare = bare_rate(run, options.samples // 5)
         profile = cProfile.Profile()
         if options.profile:
             profile.enable()
@@ -86,6 +102,7 @@ def main():
     latency = run.calls.aggregate(mean=Avg("latency_ms"))["mean"]
     print(f"a call took {latency:.0f} ms as the worker saw it")
     print(f"rate {rate:.1f} of {ideal:.1f} calls/s: {rate / ideal:.1%} of the ideal (goal 90 %)")
+    print(f"{rate / bare:.1%} of the {bare:.1f} calls/s that the client alone reaches here")
     print(f"CPU {1000 * cpu / options.samples:.2f} ms a call (goal < 5 ms)")
     if options.profile:
         pstats.Stats(profile).sort_stats("cumulative").print_stats(35)
@@ -102,7 +119,10 @@ if __name__ == "__main__":
 
     from annotation.models import Sample
     from generation import techniques
-    from generation.actions import runs, work
+    from generation.actions import connections, runs, work
+    from generation.llm.base import Capabilities
+    from generation.llm.limits import Limits
+    from generation.llm.wire import Ask, Wire
     from generation.models import AllowedHost
     from synthlab.science.text import content_hash
     from tests import factories

@@ -37,7 +37,7 @@ def run_for(request, run_id):
 
 def call_for(request, call_id):
     """A call of a run, if the user has one of the admitted roles in its project."""
-    call = _one(Call.objects.exclude(run=None).select_related("connection"), call_id)
+    call = _one(Call.objects.exclude(run=None).select_related("connection", "attempt"), call_id)
     call.run = run_for(request, call.run_id)
     return call
 

@@ -172,9 +172,11 @@ def doubt_calls(calls):
 
 def doubt_stray_probes():
     """Probes whose process has gone: reserved for longer than any call can take."""
-    stray = Call.objects.filter(attempt=None, outcome=Call.Outcome.RESERVED)
-    longest = timedelta(minutes=10)
-    return doubt_calls(stray.filter(created_at__lt=now() - longest))
+    long_ago = clock() - timedelta(minutes=10)
+    stray = Call.objects.filter(
+        attempt=None, outcome=Call.Outcome.RESERVED, created_at__lt=long_ago
+    )
+    return doubt_calls(stray) if stray.exists() else 0
 
 
 def shortfall(connection):

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from annotation.actions.rounds import route_low_confidence
 from annotation.models import MachineAnnotator, Sample, Suggestion
 from generation import techniques
-from generation.actions import connections
+from generation.actions import connections, ledger
 from generation.llm.base import Capabilities
 from generation.llm.stand_in import WHAT_IT_IS
 from generation.models import Run, Slot
@@ -240,7 +240,7 @@ def budget_reason(run, spent, call):
 
 def wake():
     """Resume the runs whose pause ends by itself."""
-    due = Run.objects.filter(state=Run.State.PAUSED, resume_at__lte=now())
+    due = Run.objects.filter(state=Run.State.PAUSED, resume_at__lte=ledger.clock())
     return sum(resume(run, PROBING) for run in due)
 
 

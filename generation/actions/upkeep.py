@@ -49,7 +49,8 @@ def work_on_due(seconds=work.SLICE_SECONDS):
 
 
 def due_runs():
-    due = Slot.objects.filter(run=OuterRef("pk"), state=Slot.State.PLANNED, due_at__lte=now())
+    moment = ledger.clock()
+    due = Slot.objects.filter(run=OuterRef("pk"), state=Slot.State.PLANNED, due_at__lte=moment)
     return list(
         Run.objects.active().filter(Exists(due)).order_by("pk").values_list("pk", flat=True)
     )
