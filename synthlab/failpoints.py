@@ -32,7 +32,7 @@ MUTATIONS = (
     "draw_in_sight",  # a round is seen before all of it is drawn
     "stale_draft",  # a codebook draft is saved without looking at its version
     "settled_unseen",  # a settlement is written over one that its adjudicator has not seen
-    "no_snapshot",  # an export reads what is there when it gets to it, not one moment
+    "no_moment",  # an export reads what is there when it gets to it: no snapshot, no mark
     "no_part",  # an export writes under the final name from the beginning
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

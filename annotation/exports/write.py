@@ -66,7 +66,7 @@ def one_moment() -> Iterator[str]:
     On PostgreSQL numbers are handed out before they are committed. The lock waits for annotations
     that are under way, so that the moment holds every annotation up to its highest number.
     """
-    if mutated("no_snapshot"):
+    if mutated("no_moment"):
         yield "default"
         return
     with transaction.atomic(using="snapshot"):
