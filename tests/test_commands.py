@@ -55,7 +55,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """A codebook and sixty sentences with context and a reference label."""
+    """A codebook and sixty sentences with a reference label; all but the first have context."""
     (tmp_path / "codebook.json").write_text(json.dumps(CODEBOOK))
     with (tmp_path / "sentences.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -63,7 +63,7 @@ def files(tmp_path):
         for n in range(60):
             label = list(SENTENCES)[n % 3]
             text = f"{SENTENCES[label][n % 2]}, as in {1960 + n}."
-            rows.writerow([f"s{n}", text, BEFORE, AFTER, label])
+            rows.writerow([f"s{n}", text, BEFORE if n else "", AFTER, label])
     return tmp_path
 
 
@@ -92,11 +92,11 @@ def test_commands_carry_a_project_through_the_whole_loop(committed_db, snapshot_
         "connect", "local", "--base-url", model, "--model", "offline-stand-in", "--allow-host"
     )
     assert len(connected["findings"]) >= 4
-    columns = "id=id,text=pre_context,text=text,text=post_context,reference=gold_area"
+    columns = "id=id,optional=pre_context,text=text,optional=post_context,reference=gold_area"
     imported = run("import_samples", "Manifestos", files / "sentences.csv", "--map", columns)
     project = Project.objects.get(pk=made["project"])
     assert project.samples.visible().count() == 60, imported
-    assert list(project.samples.first().fields) == ["pre_context", "text", "post_context"]
+    assert list(project.samples.last().fields) == ["pre_context", "text", "post_context"]
 
     labelled = run(
         "label", "Manifestos", "--connection", "local", "--technique", "logprobs", "--wait"
