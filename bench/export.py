@@ -142,10 +142,10 @@ def measure(format_, rows, ids):
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f"{format_}: the export failed: {answer.decode()}")
-    made = json.loads(answer)
+    made, at_work = json.loads(answer), usage.ru_utime + usage.ru_stime
     print(
-        f"{format_}: {made['rows']:,} rows in {seconds:.1f} s ({usage.ru_utime + usage.ru_stime:.1f} s "
-        f"of them at work), {rows / seconds:,.0f} rows/s, "
+        f"{format_}: {made['rows']:,} rows in {seconds:.1f} s ({at_work:.1f} s of them at work), "
+        f"{rows / seconds:,.0f} rows/s, "
         f"{made['bytes'] / 1e6:,.0f} MB; peak memory {usage.ru_maxrss / 1024:.0f} MB; "
         f"longest wait to save an answer {waited * 1000:.0f} ms",
         flush=True,
