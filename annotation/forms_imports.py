@@ -42,19 +42,17 @@ class ReadingForm(forms.Form):
     """How the file is read; only what its format knows, as it was found out."""
 
     format = forms.ChoiceField(label=_("Format"), choices=FORMATS)
-    encoding = forms.ChoiceField(label=_("Encoding"), required=False)
-    delimiter = forms.ChoiceField(label=_("Columns are separated by"), required=False)
+    encoding = forms.ChoiceField(label=_("Encoding"))
+    delimiter = forms.ChoiceField(label=_("Columns are separated by"))
     quoting = forms.ChoiceField(
         label=_("Double quotes"),
-        required=False,
         choices=[(YES, _("enclose cells")), (NO, _("are part of the text"))],
     )
     header = forms.ChoiceField(
         label=_("The first row"),
-        required=False,
         choices=[(YES, _("names the columns")), (NO, _("is a sample like the others"))],
     )
-    sheet = forms.ChoiceField(label=_("Sheet"), required=False)
+    sheet = forms.ChoiceField(label=_("Sheet"))
     records = forms.CharField(
         label=_("Where the list of samples is"),
         required=False,
@@ -228,6 +226,8 @@ class DecisionForm(forms.Form):
             del self.fields["duplicates"]
         if match is None or not match.unknown:
             del self.fields["unknown"]
+        elif not match.known:
+            self.fields["unknown"].initial = self.WITHOUT
 
     def decided(self):
         """As the action takes it."""

@@ -96,6 +96,7 @@ def test_another_delimiter_gives_another_preview(client, project):
     found = upload(client, project, "a,b\n1,2\n3,4\n")
     before = found.preview["columns"]
     said = {"format": "csv", "encoding": "utf-8", "delimiter": ";", "header": "no"}
+    said["quoting"] = "yes"
     assertRedirects(client.post(f"/imports/{found.pk}/read/", said), f"/imports/{found.pk}/")
     found.refresh_from_db()
     assert before == ["a", "b"]
@@ -487,3 +488,10 @@ def test_the_limit_holds_for_what_is_no_web_upload_too(project, settings, upload
     with pytest.raises(imports.CannotImport, match="IMPORT_MAX_UPLOAD_MB"):
         imports.receive(project, "big.csv", [b"x" * 2**20, b"y"])
     assert list(uploads.iterdir()) == []
+
+
+def test_an_import_of_nothing_but_duplicates_says_so(client, project):
+    f.make_sample(project, "a")
+    found = imported(client, project, "text\na\n", ("text", 1), duplicates="skip")
+    page = client.get(f"/imports/{found.pk}/")
+    assertContains(page, "No row was imported: every one is a duplicate or was refused.")
