@@ -5,6 +5,7 @@ import json
 import signal
 import time
 
+import psycopg
 import pytest
 
 from tests.faults import stack
@@ -179,3 +180,62 @@ def test_a39_a_release_whose_worker_is_killed_is_finished_by_another(project, tm
     content = (folder / release["path"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == release["manifest"]["files"][0]["sha256"]
     assert len(list(folder.iterdir())) == 2
+
+
+SAVE_TWO = """
+import sys, uuid
+from django.db import connection, transaction
+from annotation.models import *
+round_ = Round.objects.get(name="all")
+user = User.objects.order_by("pk").first()
+def save(item):
+    Annotation.objects.create(
+        project_id=round_.project_id, sample_id=item.sample_id, round_item=item, annotator=user,
+        codebook_id=round_.codebook_id, value={"label": "yes"}, code="yes", blind=True,
+        client_key=uuid.uuid4(),
+    )
+item = list(round_.items.order_by("pk")[:2])[int(sys.stdin.readline())]
+with transaction.atomic():
+    save(item)
+    print("saved", flush=True)
+    sys.stdin.readline()
+print("committed", flush=True)
+"""
+LOCKS = "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND NOT granted"
+
+
+def saving(env, number):
+    """A process that has saved an answer and commits it when it is told to."""
+    child = stack.manage_in_background(
+        *("shell", "-v0", "-c", SAVE_TWO), env=env, stdin=-1, stdout=-1, text=True
+    )
+    child.stdin.write(f"{number}\n")
+    child.stdin.flush()
+    assert child.stdout.readline() == "saved\n"
+    return child
+
+
+def commit(child):
+    assert child.communicate("\n", timeout=60)[0] == "committed\n"
+    assert child.returncode == 0
+
+
+@pytest.mark.postgres
+def test_a39_postgresql_numbers_are_complete_up_to_the_sequence(postgres_url, tmp_path):
+    env = stack.environment(tmp_path, postgres_url)
+    stack.manage("migrate", "-v0", env=env)
+    stack.manage("shell", "-v0", "-c", MAKE, env=env)
+    slow, fast = saving(env, 0), saving(env, 1)
+    commit(fast)  # it has the higher number
+    out = tmp_path / "big.jsonl"
+    child = stack.manage_in_background("export", "big", "--out", out, env=env, stdout=-1)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        until = time.monotonic() + 60
+        while not connection.execute(LOCKS).fetchone()[0]:
+            assert child.poll() is None, "the export did not wait for the answer under way"
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    commit(slow)
+    child.communicate(timeout=60)
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert sum(len(row["annotations"]) for row in rows) == 2
