@@ -12,6 +12,7 @@ import logging
 import os
 import uuid
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -75,8 +76,22 @@ def opened():
             os.close(marks)
 
 
+@dataclass(frozen=True)
+class Orphan:
+    """What a dead worker left: replies, the calls it had reserved, and those it had not sent."""
+
+    path: Path
+    entries: list[dict]
+    reserved: list[int]
+    never_sent: list[int]
+
+    def forget(self):
+        self.path.with_suffix(".marks").unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
 def orphans():
-    """What dead workers left: (entries, ids never sent, forget) for each of them."""
+    """The journals that nobody holds; each stays locked while the caller works on it."""
     for path in sorted(settings.JOURNAL_DIR.glob("*.jsonl")):
         try:
             file = open(path, "rb")  # noqa: SIM115 - closed below, when the lock may go
@@ -87,16 +102,7 @@ def orphans():
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            marks = path.with_suffix(".marks")
-            yield _entries(file), _never_sent(marks), _forget(path, marks)
-
-
-def _forget(path, marks):
-    def forget():
-        marks.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
-
-    return forget
+            yield Orphan(path, _entries(file), *_marked(path.with_suffix(".marks")))
 
 
 def _entries(file):
@@ -105,15 +111,15 @@ def _entries(file):
     return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
 
-def _never_sent(marks):
-    """The reserved calls without a mark of being sent; none where the marks cannot be believed."""
-    if not marks.exists():
-        return []
-    pairs = [line.split() for line in marks.read_text().splitlines()]
+def _marked(marks):
+    """The reserved calls and those of them without a mark of being sent; neither where the marks
+    cannot be believed."""
+    pairs = [line.split() for line in marks.read_text().splitlines()] if marks.exists() else []
     if not pairs or pairs[0] != ["boot", _boot()] or _boot() == "unknown":
-        return []
+        return [], []
     sent = {pk for kind, pk in pairs if kind == "s"}
-    return [int(pk) for kind, pk in pairs if kind == "r" and pk not in sent]
+    reserved = [pk for kind, pk in pairs if kind == "r"]
+    return [int(pk) for pk in reserved], [int(pk) for pk in reserved if pk not in sent]
 
 
 def _boot():

@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from generation.actions import journal
 from generation.actions.busy import patiently
 from generation.llm import tokens
 from generation.llm.limits import MINUTE, room
@@ -147,18 +146,6 @@ def give_up(call_ids):
     Call.objects.filter(pk__in=call_ids, outcome=Call.Outcome.RESERVED).update(
         outcome=Call.Outcome.FAILED, error="It was not sent.", settled_at=now()
     )
-
-
-def replay_journals():
-    """Settle what dead workers had received, and free what they never sent; how many replies."""
-    replayed = 0
-    for entries, never_sent, forget in journal.orphans():
-        settle({entry["call"]: entry["columns"] for entry in entries})
-        if never_sent:
-            give_up(never_sent)
-        replayed += len(entries)
-        forget()
-    return replayed
 
 
 def doubt_calls(calls):

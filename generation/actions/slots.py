@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from annotation.models import Suggestion
-from generation.actions import ledger
+from generation.actions import journal, ledger
 from generation.llm.completion import read_completion
 from generation.models import Attempt, Call, Run, Slot
 from generation.techniques.base import Judgement, Rejection, StepReading
@@ -178,6 +178,23 @@ def release(run, slots):
         Slot.objects.filter(pk=slot.pk, version=slot.version, state=Slot.State.ACTIVE).update(
             state=state, lease_until=None, version=F("version") + 1
         )
+
+
+def replay_journals():
+    """Settle what dead workers had received, end their leases, and free what they never sent; how
+    many replies there were."""
+    replayed = 0
+    for orphan in journal.orphans():
+        ledger.settle({entry["call"]: entry["columns"] for entry in orphan.entries})
+        # A call that is still reserved shows that nobody else has taken its slot meanwhile.
+        theirs = Call.objects.filter(pk__in=orphan.reserved, outcome=Call.Outcome.RESERVED)
+        Slot.objects.filter(state=Slot.State.ACTIVE, attempts__calls__in=theirs).update(
+            lease_until=ledger.clock()
+        )
+        ledger.give_up(orphan.never_sent)
+        replayed += len(orphan.entries)
+        orphan.forget()
+    return replayed
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ _lock = threading.Lock()
 
 def sweep():
     """Replies of dead workers first, then their slots; then the runs that may go on or are over."""
-    ledger.replay_journals()
+    slots.replay_journals()
     slots.sweep()
     ledger.doubt_stray_probes()
     runs.wake()

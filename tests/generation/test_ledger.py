@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 
-from generation.actions import journal, ledger
+from generation.actions import journal, ledger, slots
 from generation.actions.busy import patiently
 from generation.llm.base import LLMError, Message, Reply, Request
 from generation.llm.limits import BREAKER_FAILURES, Limits, room
@@ -116,11 +116,11 @@ def test_replies_of_a_dead_worker_are_settled_from_its_journal(run):
     columns = ledger.receipt(made.connection, outcome(made, REPLY))
     with dying_worker() as pages:
         pages.write([{"call": made.pk, "columns": columns}])
-        assert ledger.replay_journals() == 0  # its worker lives
-    assert ledger.replay_journals() == 1
+        assert slots.replay_journals() == 0  # its worker lives
+    assert slots.replay_journals() == 1
     made.refresh_from_db()
     assert (made.outcome, made.cost) == ("settled", 11)
-    assert ledger.replay_journals() == 0
+    assert slots.replay_journals() == 0
 
 
 def test_only_intents_that_were_never_sent_are_given_up(run):
@@ -128,7 +128,7 @@ def test_only_intents_that_were_never_sent_are_given_up(run):
     with dying_worker() as pages:
         pages.reserved([sent.pk, unsent.pk])
         pages.sent(sent.pk)
-    ledger.replay_journals()
+    slots.replay_journals()
     outcomes = Call.objects.order_by("pk").values_list("outcome", flat=True)
     assert list(outcomes) == ["reserved", "failed"]
 
@@ -139,7 +139,7 @@ def test_marks_of_before_a_restart_of_the_machine_are_not_believed(run):
         pages.reserved([made.pk])
     (marks,) = settings.JOURNAL_DIR.glob("*.marks")
     marks.write_text(marks.read_text().replace("boot ", "boot other-"))
-    ledger.replay_journals()
+    slots.replay_journals()
     made.refresh_from_db()
     assert made.outcome == "reserved"
 
@@ -149,7 +149,7 @@ def test_a_half_written_line_of_a_journal_is_passed_over(run):
         pass
     (file,) = settings.JOURNAL_DIR.glob("*.jsonl")
     file.write_text('{"call": 1, "colu')
-    assert ledger.replay_journals() == 0
+    assert slots.replay_journals() == 0
     assert not file.exists()
 
 

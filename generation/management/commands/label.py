@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from annotation.management.base import ScriptCommand, project_named
 from generation import techniques
-from generation.actions import ledger, runs, slots, upkeep, work
+from generation.actions import runs, slots, upkeep, work
 from generation.models import Connection, Run
 from generation.reports import run_progress
 
@@ -67,9 +67,9 @@ class Command(ScriptCommand):
 
     def _drive(self, run):
         """The worker's own actions, here; other workers may help."""
-        ledger.replay_journals()
         runs.plan(run.pk)
         while True:
+            slots.replay_journals()
             slots.sweep()
             runs.wake()
             did_something = work.work_on(run.pk, seconds=2)
