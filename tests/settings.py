@@ -14,3 +14,5 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = True
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+# Tests that run beside each other must not take each other's workers for dead.
+JOURNAL_DIR = DATA_DIR / f"journal-{os.getpid()}"  # noqa: F405
