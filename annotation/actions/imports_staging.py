@@ -31,15 +31,7 @@ def stage(held: SampleImport) -> None:
     directory = settings.UPLOAD_DIR / f"{Path(held.path).stem}.staged{held.version}"
     progress = _Progress(held)
     try:
-        staged = process.stage(
-            upload_of(held),
-            held.file_name,
-            Options(**held.options),
-            mapping_from(held.mapping),
-            limits(),
-            directory,
-            progress,
-        )
+        staged = _read(held, directory, progress)
     except ImportRefused as error:
         fail(held, said(error.reason))
         return
@@ -68,6 +60,13 @@ def stage(held: SampleImport) -> None:
         },
     )
     _remove_others(held, directory)
+
+
+def _read(held, directory, progress):
+    options, mapping = Options(**held.options), mapping_from(held.mapping)
+    return process.stage(
+        upload_of(held), held.file_name, options, mapping, limits(), directory, progress
+    )
 
 
 def _counted(held, references):

@@ -62,7 +62,7 @@ class Labels:
 
 def _numbers(number: float | None) -> tuple[str, ...]:
     """3 may also be written 3.0, as spreadsheets do."""
-    return () if number is None else (plain(number), str(number))
+    return () if number is None else (plain(float(number)), str(float(number)))
 
 
 def _folded(word: str) -> str:

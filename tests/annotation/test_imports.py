@@ -10,6 +10,9 @@ from pytest_django.asserts import assertContains, assertNotContains, assertRedir
 
 from annotation.actions import imports, imports_work, imports_writing
 from annotation.actions.imports_hold import Lost
+from annotation.exports.columns import flat
+from annotation.forms_imports import MappingForm
+from annotation.imports.mapping import mapping_from
 from annotation.models import Sample, SampleImport
 from tests import factories as f
 
@@ -495,3 +498,22 @@ def test_an_import_of_nothing_but_duplicates_says_so(client, project):
     found = imported(client, project, "text\na\n", ("text", 1), duplicates="skip")
     page = client.get(f"/imports/{found.pk}/")
     assertContains(page, "No row was imported: every one is a duplicate or was refused.")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["id", "pre_context", "text", "post_context", "label", "split"],
+        ["instruction", "input", "response1", "response2"],
+        flat(["sentence", "id"]),
+    ],
+    ids=["context", "pair", "export"],
+)
+def test_a_proposal_that_is_sent_unchanged_stays_what_it_was(client, project, columns):
+    row = ["A text of several words."] * len(columns)
+    found = upload(client, project, "\n".join([",".join(columns), ",".join(row), ""]))
+    form = MappingForm(found)
+    shown = {name: form[name].initial for name in form.fields}
+    sent = MappingForm(found, {name: value for name, value in shown.items() if value})
+    assert sent.is_valid(), sent.errors
+    assert sent.chosen() == mapping_from(found.mapping)
