@@ -118,6 +118,16 @@ def _ask_now(connection, wire, request):
     return outcomes[0].reply or outcomes[0].error
 
 
+@transaction.atomic
+def rotate_keys():
+    """Encrypt every stored key with the newest encryption key; how many there were."""
+    kept = list(Connection.objects.exclude(encrypted_key="").select_for_update())
+    for connection in kept:
+        connection.rotate_key()
+        connection.save(update_fields=["encrypted_key"])
+    return len(kept)
+
+
 def check_entry(entry):
     """The host and port of an entry of the list; ValueError says what is wrong with it."""
     if "/" in entry:

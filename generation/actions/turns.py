@@ -26,7 +26,7 @@ from generation.techniques.labelling import Labelling
 from synthlab.failpoints import failpoint, mutated
 
 IDLE_SECONDS = 0.5
-AHEAD = 2  # windows of intents: one on its way, one ready to be sent
+AHEAD = 3  # windows of intents: on its way, being stored, and ready to be sent
 
 
 @dataclass(eq=False)

@@ -178,3 +178,34 @@ def test_the_command_connects_and_probes(openai_server, monkeypatch, capsys):
     assert connection.capabilities["logprobs"] is True
     assert CANARY not in capsys.readouterr().out
     assert openai_server.ledger[0].headers["authorization"] == f"Bearer {CANARY}"
+
+
+def test_keys_survive_a_new_encryption_key_and_outlive_the_old_one(settings):
+    settings.ENCRYPTION_KEYS = ["old"]
+    connection = make_connection()
+    connection.set_key(CANARY)
+    connection.save()
+    settings.ENCRYPTION_KEYS = ["new", "old"]
+    call_command("rotate_keys")
+    settings.ENCRYPTION_KEYS = ["new"]
+    connection.refresh_from_db()
+    assert connection.key() == CANARY
+
+
+def test_a_key_stays_out_of_sight_when_the_endpoint_fails_in_every_way(
+    client, manager, allowed, openai_server, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    connection = make_connection(openai_server.base_url, created_by=manager, deadline_seconds=1)
+    connection.set_key(CANARY)
+    connection.save()
+    for reply in (
+        {"status": 500, "message": CANARY}, {"raw": CANARY}, {"close": True}, {"hang": True}
+    ):  # fmt: skip
+        openai_server.always(**reply)
+        page = client.post(f"/connections/{connection.pk}/probe/", {"consent": "on"}, follow=True)
+        assertNotContains(page, CANARY)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT request, reply, error FROM generation_call")
+        assert CANARY not in str(cursor.fetchall())
+    assert CANARY not in caplog.text
