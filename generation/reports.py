@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db.models import Avg, Count, Max, Min, Q
+from django.db.models import Avg, Count, Max, Min, Prefetch, Q
 from django.utils.timezone import now
 
 from annotation.models import Sample
@@ -18,6 +18,7 @@ from generation.models.ledger import Spend
 from generation.techniques.base import Technique, all_steps
 
 PRICED_SAMPLES = 50
+LATEST = 2000  # requests that times are told from
 SHORTEST_ANSWER = 1
 ALIVE = timedelta(seconds=60)
 RATE_WINDOW = timedelta(seconds=30)
@@ -45,19 +46,17 @@ class Progress:
 
 
 def run_progress(run: Run) -> Progress:
+    """Counts are of the whole run; times and models are those of its latest requests."""
     states = dict(run.slots.order_by().values_list("state").annotate(Count("pk")))
     done, rejected = states.get("done", 0), states.get("rejected", 0)
     reasons = rejections(run)
     truncated = sum(row["n"] for row in reasons if row["reason"] == "truncated")
-    settled = run.calls.filter(outcome=Call.Outcome.SETTLED)
-    calls = run.calls.aggregate(
-        unknown=Count("pk", filter=Q(outcome=Call.Outcome.UNKNOWN)),
-        estimated=Count("pk", filter=Q(usage_source="estimated")),
-        mean=Avg("latency_ms", filter=Q(outcome=Call.Outcome.SETTLED)),
-    )
+    calls = _latest_calls(run)
+    settled = calls.filter(outcome=Call.Outcome.SETTLED)
     others = settled.exclude(model_returned__in=["", run.machine.model]).order_by()
     still_open = states.get("planned", 0) + states.get("active", 0)
-    rate = _per_second(run)
+    rate = _per_second(run, settled)
+    slowest = calls.exclude(latency_ms=None).order_by("-latency_ms")
     return Progress(
         done=done,
         rejected=rejected,
@@ -65,30 +64,32 @@ def run_progress(run: Run) -> Progress:
         cancelled=states.get("cancelled", 0),
         reasons=reasons,
         spend=Spend.of(run),
-        unknown_calls=calls["unknown"],
-        estimated_calls=calls["estimated"],
+        unknown_calls=run.calls.filter(outcome=Call.Outcome.UNKNOWN).count(),
+        estimated_calls=calls.filter(usage_source="estimated").count(),
         per_second=rate,
         seconds_left=still_open / rate if rate else None,
-        latency_mean=calls["mean"] and calls["mean"] / 1000,
-        slowest=list(
-            run.calls.exclude(latency_ms=None)
-            .order_by("-latency_ms")
-            .only("pk", "latency_ms", "status", "outcome", "finish_reason")[:5]
-        ),
+        latency_mean=(mean := settled.aggregate(ms=Avg("latency_ms"))["ms"]) and mean / 1000,
+        slowest=list(slowest.only("pk", "latency_ms", "status", "outcome", "finish_reason")[:5]),
         other_models=list(others.values_list("model_returned", flat=True).distinct()[:5]),
         truncated_often=bool(rejected) and truncated > TRUNCATED_HINT * (done + rejected),
     )
 
 
-def _per_second(run):
-    """Slots finished lately for each second; None when that says nothing."""
+def _latest_calls(run):
+    """The page is polled, so that it must not read every request of a long run."""
+    newest = run.calls.order_by("-pk").values_list("pk", flat=True)
+    first = list(newest[LATEST - 1 : LATEST])
+    return run.calls.filter(pk__gte=first[0]) if first else run.calls.all()
+
+
+def _per_second(run, settled):
+    """Slots that were answered about lately for each second; None when that says nothing."""
     if run.state != Run.State.RUNNING or run.started_at is None:
         return None
     since = max(now() - RATE_WINDOW, run.started_at)
     seconds = (now() - since).total_seconds()
-    lately = run.calls.filter(outcome=Call.Outcome.SETTLED, settled_at__gt=since)
-    attempts = lately.values("attempt__slot").distinct().count()
-    return attempts / seconds if attempts and seconds >= 1 else None
+    slots = settled.filter(settled_at__gt=since).values("attempt__slot").distinct().count()
+    return slots / seconds if slots and seconds >= 1 else None
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,11 @@ def rejections(run):
     """How often each reason ended a slot without an answer, the commonest first."""
     rejected = run.slots.filter(state=Slot.State.REJECTED).order_by().values("reason")
     return list(rejected.annotate(n=Count("pk")).order_by("-n", "reason"))
+
+
+def calls_in_short():
+    """For prefetching the calls of slots, without what was sent and received."""
+    return Prefetch("attempts__calls", Call.objects.defer("request", "reply").order_by("pk"))
 
 
 def a_worker_is_alive():

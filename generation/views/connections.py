@@ -72,7 +72,7 @@ def _form(request, form, row=None, probe_form=None):
         "form": form,
         "probe_form": probe_form or ProbeForm(),
         "blocked": actions.refusal(row.base_url) if row else "",
-        "calls": row.calls.order_by("-pk")[:10] if row else (),
+        "calls": row.calls.defer("request", "reply").order_by("-pk")[:10] if row else (),
     }
     template = "generation/connection.html" if row else "generation/connection_new.html"
     return render(request, template, context, status=422 if refused else 200)

@@ -196,7 +196,7 @@ def rejected(request, run_id):
     slots = row.slots.filter(state=Slot.State.REJECTED).order_by("index")
     if reason := request.GET.get("reason"):
         slots = slots.filter(reason=reason)
-    slots = slots.select_related("sample").prefetch_related("attempts__calls")
+    slots = slots.select_related("sample").prefetch_related(reports.calls_in_short())
     context = {
         "project": row.project,
         "section": "runs",
