@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains
 
+from annotation.actions import claims
 from annotation.actions.claims import CLAIM
 from annotation.models import Annotation, Assignment, Round, RoundAnnotator, User
 from tests.factories import (
@@ -249,6 +250,19 @@ def test_keeping_and_changing_are_both_stored_beside_the_blind_answer(
     assert RoundAnnotator.objects.get().done == 1
 
 
+def test_none_of_the_labels_can_be_taken_over_from_the_model(client):
+    project = make_project("multi_label")
+    annotator = make_annotator(project)
+    client.force_login(annotator)
+    make_codebook(project)
+    machine = make_machine(project)
+    round_ = make_round(project, annotators=[annotator], machine=machine)
+    make_suggestion(machine, round_.items.get(rank=0).sample, {"yes": 0.1, "no": 0.2})
+    response = answer(client, show(client, round_), "yes", **HTMX)
+    assertContains(response, "none of the labels")
+    assertContains(response, "Change to the model")
+
+
 def test_where_the_round_is_not_blind_the_answer_says_what_was_seen(client, disagreement):
     Round.objects.update(blind=False)
     page = show(client, disagreement)
@@ -402,6 +416,17 @@ def test_the_claim_walks_the_index_of_the_queue(client, round_):
     ), plan
     assert "SCAN annotation" not in plan
     assert "TEMP B-TREE" not in plan, plan
+
+
+def test_leases_are_judged_by_the_clock_of_the_database(round_):
+    user = round_.seats.get().user
+    with CaptureQueriesContext(connection) as captured:
+        claims.leases(round_, user)
+        claims.extend(round_, user)
+        claims.sweep(round_, user)
+    told = [sql for sql in queries(captured) if "lease_until" in sql]
+    assert len(told) > 3
+    assert not [sql for sql in told if re.search(r"\d{4}-\d\d-\d\d", sql)]
 
 
 def gzipped(content):
