@@ -102,18 +102,19 @@ def main(options):
         time.sleep(3)
     profile = cProfile.Profile()
     with beside() as waits:
+        before = os.times()
         if options.profile:
             profile.enable()
         found, seconds = imported(path)
         profile.disable()
+        after = os.times()
     look, read, write = seconds
     print(f"{found.state}: {found.rows_written:,} of {options.rows:,} rows")
     print(f"look {look:.1f} s, read and check {read:.1f} s, write {write:.1f} s")
     rate = options.rows / sum(seconds)
     print(f"{rate:,.0f} rows/s in all (goal 10,000), {options.rows / write:,.0f} while writing")
-    times = os.times()
-    ours, reader = times.user + times.system, times.children_user + times.children_system
-    print(f"CPU {ours:.1f} s, of the reader and the other writer {reader:.1f} s")
+    cpu = [now - then for now, then in zip(after[:4], before[:4], strict=True)]
+    print(f"CPU {sum(cpu[:2]):.1f} s, of the reader {sum(cpu[2:]):.1f} s")
     ours, child = peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN)
     print(f"peak memory {ours:.0f} MB, of the reader {child:.0f} MB (goal < 400 MB)")
     said("other writer, nothing imported", alone)

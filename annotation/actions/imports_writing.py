@@ -105,12 +105,18 @@ def _texts(fields: dict[str, str]) -> str:
     return "{" + ",".join(f"{_quoted(name)}:{_quoted(text)}" for name, text in fields.items()) + "}"
 
 
+def _object(meta: dict[str, Any]) -> str:
+    plain = all(type(value) is str for value in meta.values())
+    return _texts(meta) if plain else _written(meta)
+
+
 class _Preparer:
     """Turns staged lines into rows of the table."""
 
     def __init__(self, held: SampleImport) -> None:
         self.held, self.labels = held, labels_of(held.project)
         self.multiple = held.project.task.multiple
+        self.values: dict[str, str] = {}
         self.refuses = self.labels is not None and not held.without_unknown
         self.head = (held.project_id, None if mutated("import_in_sight") else held.pk)
         self.others = Sample.objects.visible().filter(project=held.project_id).exists()
@@ -118,7 +124,7 @@ class _Preparer:
 
     def chunk(self, lines: list[bytes]) -> _Chunk:
         chunk = _Chunk()
-        staged = [json.loads(line) for line in lines]
+        staged = json.loads(b"[" + b",".join(lines) + b"]")  # at once: a third of the time
         seen = set() if self.held.keep_duplicates else self._known(staged)
         for line in staged:
             if line["hash"] in seen:
@@ -160,9 +166,15 @@ class _Preparer:
         fields, meta = line["fields"], line["meta"]
         if parts is not None and found is None:  # nothing of the file is lost
             meta = {**meta, self.held.mapping["reference"]: line["reference"]}
-        value, code = (None, None) if found is None else (_written(found[0]), found[1])
+        value, code = (None, None) if found is None else self._reference(*found)
         text = "\n\n".join(part for part in fields.values() if part)
         return (
-            *(*self.head, line["id"], _texts(fields), text, _written(meta), line["hash"]),
+            *(*self.head, line["id"], _texts(fields), text, _object(meta), line["hash"]),
             *(Sample.Origin.IMPORTED.value, line["split"], value, code, self.at),
         )
+
+    def _reference(self, value, code):
+        """The value as JSON, and its code; few values stand in many rows."""
+        if code not in self.values:
+            self.values[code] = _written(value)
+        return self.values[code], code
