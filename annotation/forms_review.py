@@ -23,7 +23,7 @@ class LeaseForm(forms.Form):
     """Which submission this is, and of which lease."""
 
     client_key = forms.UUIDField()
-    version = forms.IntegerField(min_value=0, required=False)
+    version = forms.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
 
 
 class AnswerForm(LeaseForm):
