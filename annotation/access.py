@@ -52,6 +52,11 @@ def admits(*roles):
     return declare
 
 
+def id_in(text):
+    """The id that a parameter names, or None; a number that no column holds names none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
 def projects_for(user):
     """The projects in which the user has any role, newest first."""
     return Project.objects.filter(memberships__user=user, archived_at=None).order_by("-pk")
@@ -133,7 +138,7 @@ def own_seat(request, round_id):
     """The user's place in a round that they were asked into; its `round` comes with it."""
     places = RoundAnnotator.objects.select_related("round__project", "round__codebook")
     drawn = places.filter(user=request.user).exclude(round__state=Round.State.DRAWING)
-    return _one(_admitted(request, drawn, "round__"), round_id, "round")
+    return _one(_admitted(request, drawn, "round__"), round_id, "round__pk")
 
 
 def own_assignment(request, assignment_id):

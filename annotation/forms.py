@@ -5,7 +5,21 @@ from django.contrib.auth.forms import UserCreationForm
 from django.utils.translation import gettext_lazy as _
 
 from annotation import task_types
+from annotation.access import id_in
 from annotation.models import Membership, Project, User
+
+
+class RowsField(forms.ModelMultipleChoiceField):
+    """Some rows, as boxes to tick. Django would ask the database for a number of any size."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def clean(self, value):
+        for pk in value or ():
+            if id_in(pk) is None:
+                message = self.error_messages["invalid_pk_value"]
+                raise forms.ValidationError(message, "invalid_pk_value", {"pk": pk})
+        return super().clean(value)
 
 
 class AccountForm(UserCreationForm):

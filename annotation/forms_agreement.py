@@ -6,13 +6,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotation.arrays_codes import Scope
+from annotation.forms import RowsField
 from annotation.models import MachineAnnotator, Project, Round
 from annotation.reports.scope import rounds_under, scope_of, usual_edition, usual_machine
 
 
-class RoundsField(forms.ModelMultipleChoiceField):
-    widget = forms.CheckboxSelectMultiple
-
+class RoundsField(RowsField):
     def label_from_instance(self, round_):
         return round_.name
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.draws import Design
 from annotation.actions.rounds import default_annotators
+from annotation.forms import RowsField
 from annotation.forms_samples import SampleFilterForm, probability
 from annotation.models import Round, User
 from annotation.task_types.base import UNSURE, BadAnswer
@@ -19,9 +20,7 @@ MOST_SEATS = 20
 NOT_IN_FRAMES = ("machine", "round", "answer", "suggested", "entropy_from", "entropy_below")
 
 
-class PeopleField(forms.ModelMultipleChoiceField):
-    widget = forms.CheckboxSelectMultiple
-
+class PeopleField(RowsField):
     def label_from_instance(self, user):
         return user.get_username()
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from annotation.access import ADJUDICATOR, MANAGER, admits, round_for
+from annotation.access import ADJUDICATOR, MANAGER, admits, id_in, round_for
 from annotation.actions.adjudications import SettledMeanwhile, settle, standing, unsettled
 from annotation.forms_rounds import AdjudicationForm
 from annotation.keyset import counted
@@ -28,7 +28,7 @@ def adjudicate(request, round_id):
     if "item" in request.GET:
         return _show(request, round_, _item(round_, request.GET["item"]))
     waiting = unsettled(round_)
-    rank = _number(request.GET.get("after", ""))
+    rank = id_in(request.GET.get("after", ""))
     behind = waiting if rank is None else waiting.filter(rank__gt=rank)
     return _show(request, round_, behind.first() or waiting.first())
 
@@ -52,11 +52,7 @@ def _record(request, round_):
 def _item(round_, pk):
     """An item of this round that somebody has answered; else 404."""
     answered = RoundItem.objects.filter(round=round_, annotations__isnull=False).distinct()
-    return get_object_or_404(answered, pk=_number(pk))
-
-
-def _number(text):
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return get_object_or_404(answered, pk=id_in(pk))
 
 
 def _form(round_, data=None, **kwargs):

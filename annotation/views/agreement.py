@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from annotation.access import ADJUDICATOR, MANAGER, admits, project_for
+from annotation.access import ADJUDICATOR, MANAGER, admits, id_in, project_for
 from annotation.actions.notes import add_note
 from annotation.arrays_agreement import judgements
 from annotation.forms_agreement import NoteForm, ScopeForm
@@ -95,7 +95,7 @@ def _between(sent):
 
 def _show(request, form, scope, which, note):
     read = judgements(scope)
-    place = find(read, which, _number(request.GET.get("at", "")))
+    place = find(read, which, id_in(request.GET.get("at", "")))
     context = {
         "project": scope.project,
         "section": "agreement",
@@ -119,15 +119,11 @@ def _filter(which):
     return urlencode({name: value for name, value in said.items() if value})
 
 
-def _number(text):
-    return int(text) if text.isdecimal() and len(text) < 19 else None
-
-
 def _note(request, scope, form):
     sample = get_object_or_404(
         Sample.objects.visible(),
         project=scope.project,
-        pk=_number(request.POST.get("sample", "")),
+        pk=id_in(request.POST.get("sample", "")),
     )
     said = form.cleaned_data
     add_note(scope.edition, request.user, said["text"], said["label"], sample)

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation.access import MEMBER, admits, own_annotation, own_assignment, own_seat
+from annotation.access import MEMBER, admits, id_in, own_annotation, own_assignment, own_seat
 from annotation.actions import claims
 from annotation.actions.review import (
     Conflict,
@@ -166,20 +166,20 @@ def _page(request, place, again, form=None, status=200):
 
 def _revealed(request, round_):
     """What the model said to the answer just given, where the page came without JavaScript."""
-    after = request.GET.get("after", "")
+    after = id_in(request.GET.get("after", ""))
     mine = Annotation.objects.of_round(round_, request.user).select_related("sample")
-    found = mine.filter(pk=after).first() if after.isdecimal() else None
+    found = mine.filter(pk=after).first()
     return screen.reveal(round_, found) if found and _reveals(round_, found) else None
 
 
 def _opened_again(request, round_):
-    annotation, seat = request.GET.get("annotation", ""), request.GET.get("assignment", "")
+    annotation, seat = (id_in(request.GET.get(name, "")) for name in ("annotation", "assignment"))
     mine = Annotation.objects.of_round(round_, request.user).select_related(
         "round_item", "sample", "assignment"
     )
-    if annotation.isdecimal():
+    if annotation is not None:
         found = mine.filter(round_item__annotations=annotation).first()
-    elif seat.isdecimal():
+    elif seat is not None:
         found = mine.filter(assignment=seat).first()
         if found is None:
             return _seat_again(request, round_, seat)
