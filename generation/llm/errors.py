@@ -66,7 +66,7 @@ def error_from(status: int, headers: Mapping[str, str], raw: str) -> LLMError:
         sent=True,
         retry_after=retry_after(headers),
         parameter=parameter,
-        request_id=clean(headers.get("x-request-id", "")[:200]),
+        request_id=clean(headers.get("x-request-id", ""))[:200],
         raw=raw,
     )
 

@@ -99,6 +99,7 @@ class Client:
             error = LLMError("transport", _connection_message(cause), sent=trip.sent)
         error.latency_ms = _since(start)
         error.message = self._without_key(error.message)
+        error.request_id = self._without_key(error.request_id)
         raise error from None
 
     async def _post(self, request: Request, slot: str) -> httpx2.Response:
@@ -131,9 +132,12 @@ class Client:
         return replace(
             reply,
             status=response.status_code,
-            request_id=clean(response.headers.get("x-request-id", ""))[:200] or reply.request_id,
+            request_id=self._request_id(response) or reply.request_id,
             latency_ms=_since(start),
         )
+
+    def _request_id(self, response: httpx2.Response) -> str:
+        return self._without_key(clean(response.headers.get("x-request-id", "")))[:200]
 
     def _without_key(self, text: str) -> str:
         """An endpoint may repeat the key in what it says; it goes no further than here."""

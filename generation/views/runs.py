@@ -194,7 +194,8 @@ def rejected(request, run_id):
     """The samples without a valid answer, by reason, each with its calls."""
     row = run_for(request, run_id)
     slots = row.slots.filter(state=Slot.State.REJECTED).order_by("index")
-    if reason := request.GET.get("reason"):
+    reasons, reason = reports.rejections(row), request.GET.get("reason", "")
+    if reason in {found["reason"] for found in reasons}:
         slots = slots.filter(reason=reason)
     slots = slots.select_related("sample").prefetch_related(reports.calls_in_short())
     context = {
@@ -202,7 +203,7 @@ def rejected(request, run_id):
         "section": "runs",
         "run": row,
         "reason": reason,
-        "reasons": reports.rejections(row),
+        "reasons": reasons,
         "page": Paginator(slots, PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "generation/rejected.html", context)
