@@ -216,5 +216,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env_str("SYNTHLAB_LOG_LEVEL", "INFO")},
-    "loggers": {"httpx2": {"level": "WARNING"}, "openai": {"level": "WARNING"}},
+    # What they say at lower levels holds headers, in which an endpoint may repeat a key.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpcore2", "httpx2", "openai")},
 }
