@@ -13,6 +13,7 @@ from generation.llm.egress import EgressGuard
 from generation.llm.errors import retry_after
 from generation.llm.openai_client import Client
 from generation.llm.probe import MOST_CALLS, PROBES, preview, probe
+from tests.generation.loops import finish
 
 KEY = "sk-canary-0123456789"
 GUARD = EgressGuard(["127.0.0.1:*"])
@@ -24,7 +25,7 @@ def ask(server, request=REQUEST, deadline=5.0, key=KEY, slot=""):
         async with Client(server.base_url, key, deadline, GUARD) as client:
             return await client.ask(request, slot)
 
-    return asyncio.run(run())
+    return finish(run())
 
 
 def failure(server, **kwargs):
@@ -285,7 +286,7 @@ def test_calls_run_at_the_same_time_over_kept_connections(openai_server):
             return await asyncio.gather(*(client.ask(REQUEST) for _ in range(16)))
 
     start = time.monotonic()
-    assert len(asyncio.run(run())) == 16
+    assert len(finish(run())) == 16
     assert time.monotonic() - start < 1.0
     assert max(entry.concurrency for entry in openai_server.ledger) == 16
 
@@ -295,7 +296,7 @@ def probed(server, model="m"):
         async with Client(server.base_url, KEY, 5, GUARD) as client:
             return await probe(client.ask, model)
 
-    return asyncio.run(run())
+    return finish(run())
 
 
 def test_the_probe_of_the_stand_in_finds_all_it_can_do(openai_server):

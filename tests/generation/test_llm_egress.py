@@ -1,6 +1,5 @@
 """No connection is made to an address that the list does not allow: a listener counts."""
 
-import asyncio
 import datetime
 import socket
 import ssl
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from generation.llm.base import LLMError, Message, Request
 from generation.llm.egress import EgressGuard
 from generation.llm.openai_client import Client
+from tests.generation.loops import finish
 
 REQUEST = Request((Message("user", "x"),), "m", 1)
 PUBLIC = "8.8.8.8"
@@ -68,7 +68,7 @@ def call(url, guard, deadline=3.0):
         async with Client(url, "sk-secret-key", deadline, guard) as client:
             return await client.ask(REQUEST)
 
-    return asyncio.run(run())
+    return finish(run())
 
 
 def refused(url, guard):
@@ -199,7 +199,7 @@ def test_a_name_that_changes_its_mind_after_the_check_is_refused(listener):
     url = f"http://rebind.example:{listener.port}/v1"
     resolve = resolver([PUBLIC], ["127.0.0.1"])
     guard = EgressGuard([f"rebind.example:{listener.port}"], resolve=resolve)
-    assert asyncio.run(guard.addresses("rebind.example", listener.port)) == [PUBLIC]
+    assert finish(guard.addresses("rebind.example", listener.port)) == [PUBLIC]
     refused(url, guard)
     assert listener.hits == []
 

@@ -1,6 +1,5 @@
 """The offline stand-in reads our own prompts and says honestly how sure it is."""
 
-import asyncio
 import dataclasses
 import json
 import subprocess
@@ -19,6 +18,7 @@ from generation.llm.similarity import read_prompt
 from generation.llm.stand_in import MODEL, WHAT_IT_IS, reply_to
 from generation.techniques import TECHNIQUES, make
 from generation.techniques.base import Judgement
+from tests.generation.loops import finish
 
 CAPABILITIES = Capabilities(True, True, True, True)
 RULES = Rules(
@@ -167,7 +167,7 @@ def test_the_command_serves_it_to_the_real_client():
                 async with Client(found["base_url"], "", 10, guard) as client:
                     return await client.ask(step.request(found["model"], CAPABILITIES))
 
-            reply = asyncio.run(ask())
+            reply = finish(ask())
             with urllib.request.urlopen(f"{found['base_url']}/models", timeout=10) as models:
                 names = [model["id"] for model in json.loads(models.read())["data"]]
         finally:
