@@ -26,6 +26,8 @@ MUTATIONS = (
     "check_apart",  # the budget is looked at before, not within, the intent's transaction
     "claim_apart",  # a seat is chosen before, not within, the statement that takes it
     "no_lease_version",  # an answer is taken without looking at the version of its lease
+    "no_replay",  # an answer that was sent before is not recognised
+    "no_sweep",  # what dead workers held is not returned
     "import_in_sight",  # samples are seen before their import is done
     "position_apart",  # how far an import came is not written with its samples
     "no_import_fence",  # an import is written without looking at its version

@@ -36,6 +36,8 @@ def web(host, port):
         *("--bind", f"{host}:{port}", "--workers", "2", "--threads", "8"),
         *("--worker-tmp-dir", "/dev/shm" if os.path.isdir("/dev/shm") else "/tmp"),
         *("--log-level", "warning", "--graceful-timeout", "5"),
+        # Whether a proxy is believed is for SYNTHLAB_BEHIND_TLS_PROXY to say, not for its address.
+        *("--forwarded-allow-ips", ""),
     ]
 
 

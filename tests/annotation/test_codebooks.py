@@ -641,7 +641,7 @@ def test_a_label_inside_several_is_found_and_its_namesake_is_not(client):
     assert sorted(uses) == [("A", "0"), ("Aa", "1")]
 
 
-def test_old_answers_and_open_seats_keep_their_edition_when_a_new_one_is_published(client):
+def test_a40_old_answers_and_open_seats_keep_their_edition_when_a_new_one_is_published(client):
     project = managed(client)
     edition = make_codebook(project, ("yes", "no", "maybe"))
     annotator = make_annotator(project)

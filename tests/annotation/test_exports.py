@@ -250,7 +250,7 @@ def test_a_chunk_costs_as_many_queries_for_thirty_samples_as_for_three(
 
 
 @pytest.mark.parametrize("task_type", ["single_label", "multi_label"])
-def test_parquet_holds_what_json_lines_hold(tmp_path, task_type):
+def test_a19_parquet_holds_what_json_lines_hold(tmp_path, task_type):
     project = a_project(task_type)
     machine, sample = f.make_machine(project), project.samples.earliest("pk")
     f.make_suggestion(machine, sample, {"yes": 0.9, "no": 0.6, "maybe": 0.0})
@@ -307,7 +307,7 @@ def test_datasets_loads_the_folder_with_its_types(tmp_path, monkeypatch, task_ty
     assert json.loads((target / "manifest.json").read_text()) == made
 
 
-def test_a_workbook_holds_texts_only_as_texts(tmp_path):
+def test_a19_a_workbook_holds_texts_only_as_texts(tmp_path):
     project = a_project()
     for text in HOSTILE:
         f.make_sample(project, fields={"text": text})
@@ -320,7 +320,7 @@ def test_a_workbook_holds_texts_only_as_texts(tmp_path):
     assert all(quoted[-len(HOSTILE) :])
 
 
-def test_a_csv_cell_is_no_formula_unless_raw_was_chosen(tmp_path):
+def test_a19_a_csv_cell_is_no_formula_unless_raw_was_chosen(tmp_path):
     project = a_project()
     f.make_sample(project, fields={"=cmd": "x"})
     for text in HOSTILE:

@@ -68,7 +68,7 @@ def test_answering_brings_the_next_sample_as_a_fragment(client, round_):
     assert Annotation.objects.get().value == {"label": "yes"}
 
 
-def test_without_javascript_a_second_click_stores_nothing_more(client, round_):
+def test_a26_without_javascript_a_second_click_stores_nothing_more(client, round_):
     page = show(client, round_)
     for _ in range(2):
         response = answer(client, page)
@@ -85,7 +85,7 @@ def test_reloading_shows_the_same_sample_and_leases_nothing_more(client, round_)
     assert Assignment.objects.filter(state="leased").count() == 2
 
 
-def test_a_reply_sent_again_is_the_same_byte_for_byte(client, round_):
+def test_a26_a_reply_sent_again_is_the_same_byte_for_byte(client, round_):
     page = show(client, round_)
     first, again = (answer(client, page, **HTMX) for _ in range(2))
     assert first.content == again.content
@@ -100,7 +100,7 @@ def test_a_sample_that_the_page_has_already_is_not_sent_again(client, round_):
     assertContains(response, "third text")
 
 
-def test_answering_differently_in_a_second_tab_shows_both_and_keeps_both(client, round_):
+def test_a26_answering_differently_in_a_second_tab_shows_both_and_keeps_both(client, round_):
     page = show(client, round_)
     answer(client, page, "yes")
     response = answer(client, page, "no")
@@ -114,7 +114,7 @@ def test_answering_differently_in_a_second_tab_shows_both_and_keeps_both(client,
     assert Annotation.objects.count() == 2
 
 
-def test_a_changed_answer_is_a_new_row_and_a_stale_change_is_refused(client, round_):
+def test_a27_a_changed_answer_is_a_new_row_and_a_stale_change_is_refused(client, round_):
     answer(client, show(client, round_), "yes")
     opened = client.get(f"/rounds/{round_.pk}/review/?annotation={Annotation.objects.get().pk}")
     assertContains(opened, "Opened again")
@@ -294,7 +294,7 @@ def late(client, round_):
     return page
 
 
-def test_a_late_answer_is_kept_as_an_extra_and_takes_nobodys_seat(client, late):
+def test_a25_a_late_answer_is_kept_as_an_extra_and_takes_nobodys_seat(client, late):
     taken = Assignment.objects.filter(round_item__rank=0)
     before = taken.values_list("annotator", "state", "version").get()
     answer(client, late)

@@ -153,7 +153,7 @@ def test_the_model_shows_after_the_answer_and_holds_nothing_up(make_review):
     assert list(Annotation.objects.measuring().values_list("code", flat=True)) == ["yes", "no"]
 
 
-def test_a_double_click_answers_one_sample(make_review):
+def test_a26_a_double_click_answers_one_sample(make_review):
     page = make_review()
     page.locator(".option").first.dblclick()
     expect(sample(page)).to_have_text("text number 2")
@@ -170,7 +170,7 @@ def test_a_held_key_answers_one_sample(make_review):
     assert codes() == ["yes"]
 
 
-def test_offline_answers_are_kept_shown_and_sent_later(make_review):
+def test_a38_offline_answers_are_kept_shown_and_sent_later(make_review):
     page = make_review()
     page.context.set_offline(True)
     page.keyboard.press("1")
@@ -189,7 +189,7 @@ def test_offline_answers_are_kept_shown_and_sent_later(make_review):
     assert codes() == ["yes", "no"]
 
 
-def test_a_lost_reply_is_asked_for_again_and_nothing_is_stored_twice(make_review):
+def test_a38_a_lost_reply_is_asked_for_again_and_nothing_is_stored_twice(make_review):
     page = make_review()
     lost = []
 
@@ -210,7 +210,7 @@ def test_a_lost_reply_is_asked_for_again_and_nothing_is_stored_twice(make_review
     assert codes() == ["yes"]
 
 
-def test_a_broken_server_loses_nothing_either(make_review):
+def test_a38_a_broken_server_loses_nothing_either(make_review):
     page = make_review()
     page.route("**/assignments/*/", lambda route: route.fulfill(status=503))
     page.reload()  # so that no request goes past the route
@@ -222,7 +222,7 @@ def test_a_broken_server_loses_nothing_either(make_review):
     assert codes() == ["maybe"]
 
 
-def test_signed_out_in_mid_work_the_answer_waits_for_the_sign_in(make_review, live_server):
+def test_a38_signed_out_in_mid_work_the_answer_waits_for_the_sign_in(make_review, live_server):
     page = make_review()
     Session.objects.all().delete()
     page.keyboard.press("1")
@@ -244,7 +244,7 @@ def test_a_stale_token_is_renewed_by_the_page_itself(make_review):
     assert codes() == ["no"]
 
 
-def test_a_draft_outlives_its_tab(make_review):
+def test_a38_a_draft_outlives_its_tab(make_review):
     page = make_review("multi_label")
     page.keyboard.press("2")
     page.keyboard.press("c")
@@ -256,7 +256,7 @@ def test_a_draft_outlives_its_tab(make_review):
     expect(again.locator("input[value=no]")).to_be_checked()
 
 
-def test_two_tabs_with_different_answers_show_both(make_review):
+def test_a26_two_tabs_with_different_answers_show_both(make_review):
     page = make_review()
     other = page.context.new_page()
     other.goto(page.url)

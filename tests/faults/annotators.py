@@ -16,7 +16,7 @@ import django
 
 django.setup()
 
-from django.db import connections  # noqa: E402
+from django.db import IntegrityError, connections  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from annotation.actions import claims  # noqa: E402
@@ -113,6 +113,7 @@ def click(times):
     seat = claims.leases(round_, user)[0]
     client = Client(headers={"host": "localhost", "hx-request": "true"})
     client.force_login(user)
+    client.raise_request_exception = False
     key = client_key(user.pk, "assignment", seat.pk, seat.version)
     client.get(f"/rounds/{round_.pk}/review/?assignment={seat.pk}")  # warm what the children share
     form = {"client_key": str(key), "version": seat.version, "slugs": "yes"}
@@ -138,6 +139,8 @@ def change(people):
             stored = revise(first, user, Answer({"label": slug}, slug, key))
         except Conflict as conflict:
             return ["conflict", conflict.stored.code, conflict.sent.code]
+        except IntegrityError:
+            return ["refused by the database alone", "", slug]
         return ["stored", stored.code, slug]
 
     return all_at_once(work, range(people))

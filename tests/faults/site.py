@@ -12,6 +12,7 @@ from generation.management import processes
 from tests.faults import stack
 
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?>')
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.faults.site_settings"}
 
 

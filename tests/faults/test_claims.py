@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.faults import stack
+from tests.faults import site, stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 def annotators(env, work, **arguments):
     """What the processes of tests/faults/annotators.py did."""
     order = json.dumps({"work": work, **arguments})
-    env = {**env, "DJANGO_SETTINGS_MODULE": "synthlab.settings"}
+    env = {**env, **site.SETTINGS}
     command = [sys.executable, "-m", "tests.faults.annotators", order]
     done = subprocess.run(command, env=env, cwd=stack.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -39,7 +39,7 @@ def wrong_claims(env, told, owed):
     return wrong
 
 
-def test_24_annotators_get_600_seats_and_no_seat_twice(install):
+def test_a25_24_annotators_get_600_seats_and_no_seat_twice(install):
     told = annotators(install, "claim_everything", items=300, people=24, overlap=2)
     assert wrong_claims(install, told, owed=600) == []
     most = (
@@ -48,13 +48,13 @@ def test_24_annotators_get_600_seats_and_no_seat_twice(install):
     assert {count for (count,) in stack.rows(install, most)} == {2}
 
 
-def test_without_the_atomic_claim_that_check_turns_red(install):
+def test_a25_without_the_atomic_claim_that_check_turns_red(install):
     env = {**install, "SYNTHLAB_MUTATE": "claim_apart"}
     told = annotators(env, "claim_everything", items=60, people=24, overlap=2)
     assert wrong_claims(install, told, owed=120)
 
 
-def test_abandoned_seats_go_round_and_late_answers_are_kept(install):
+def test_a25_abandoned_seats_go_round_and_late_answers_are_kept(install):
     env = {**install, "SYNTHLAB_LEASE_SECONDS": "1"}
     did = annotators(env, "answer_everything", items=60, people=8, overlap=2)
     acknowledged = {pk for one in did for pk in one["acknowledged"] + one["late"]}
@@ -75,7 +75,7 @@ def test_abandoned_seats_go_round_and_late_answers_are_kept(install):
     assert stack.rows(install, counted) == [(120,)]
 
 
-def test_fifty_clicks_at_once_are_one_answer_and_one_reply(install):
+def test_a26_fifty_clicks_at_once_are_one_answer_and_one_reply(install):
     replies = annotators(install, "click", times=50)
     assert {status for status, _ in replies} == {200}
     assert len({body for _, body in replies}) == 1
@@ -83,7 +83,13 @@ def test_fifty_clicks_at_once_are_one_answer_and_one_reply(install):
     assert stack.rows(install, "SELECT done FROM annotation_roundannotator") == [(1,)]
 
 
-def test_of_changes_at_once_one_is_stored_and_the_others_see_both(install):
+def test_a26_without_recognising_a_replay_that_check_turns_red(install):
+    replies = annotators({**install, "SYNTHLAB_MUTATE": "no_replay"}, "click", times=8)
+    assert {status for status, _ in replies} != {200}
+    assert stack.rows(install, "SELECT COUNT(*) FROM annotation_annotation") == [(1,)]
+
+
+def test_a27_of_changes_at_once_one_is_stored_and_the_others_see_both(install):
     did = annotators(install, "change", people=12)
     codes = stack.rows(install, "SELECT code FROM annotation_annotation ORDER BY id")
     assert len(codes) == 2
@@ -93,13 +99,21 @@ def test_of_changes_at_once_one_is_stored_and_the_others_see_both(install):
         assert outcome == ("stored" if sent == winner else "conflict")
 
 
-def test_a_stopped_annotators_late_write_changes_no_seat_and_is_kept(install):
+def test_a27_without_looking_for_another_change_that_check_turns_red(install):
+    did = annotators({**install, "SYNTHLAB_MUTATE": "no_replay"}, "change", people=4)
+    assert sorted(outcome for outcome, _, _ in did) == [
+        *["refused by the database alone"] * 3,
+        "stored",
+    ]
+
+
+def test_a31_a_stopped_annotators_late_write_changes_no_seat_and_is_kept(install):
     done = annotators({**install, "SYNTHLAB_LEASE_SECONDS": "1"}, "sleep_past_the_lease")
     assert done == {"given_on": 1, "status": 0, "changed": False}
     kept = stack.rows(install, "SELECT code, assignment_id FROM annotation_annotation")
     assert kept == [("no", None)]
 
 
-def test_without_the_version_that_check_turns_red(install):
+def test_a31_without_the_version_that_check_turns_red(install):
     env = {**install, "SYNTHLAB_LEASE_SECONDS": "1", "SYNTHLAB_MUTATE": "no_lease_version"}
     assert annotators(env, "sleep_past_the_lease")["changed"]

@@ -119,7 +119,9 @@ def test_a29_workers_that_are_killed_at_random_lose_nothing(install, openai_serv
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     rng, kills = random.Random(seed), 0
-    with worker(install) as first, worker(install) as second:
+    # Long enough for a stalled disk: a living worker must not be taken for a dead one.
+    lease = {"SYNTHLAB_WORK_LEASE_SECONDS": "8"}
+    with worker(install, **lease) as first, worker(install, **lease) as second:
         children = [first, second]
         while kills < 15 and len(openai_server.ledger) < 280:
             seen = len(openai_server.ledger)
@@ -129,7 +131,7 @@ def test_a29_workers_that_are_killed_at_random_lose_nothing(install, openai_serv
             os.killpg(children[victim].pid, signal.SIGKILL)
             children[victim].wait()
             kills += 1
-            env = {**install, "SYNTHLAB_WORK_LEASE_SECONDS": "2"}
+            env = {**install, **lease}
             children[victim] = stack.manage_in_background("work", "--slice", "1", env=env)
         try:
             until(lambda: state(install) != "running", seconds=90)
@@ -146,6 +148,19 @@ def test_a29_workers_that_are_killed_at_random_lose_nothing(install, openai_serv
     assert duplicates <= kills
     assert duplicates <= calls.get("unknown", 0)
     assert max(bought.values()) <= 2
+
+
+def test_a29_without_the_sweep_what_a_dead_worker_held_is_never_done(install, openai_server):
+    answers(openai_server)
+    prepare(install, openai_server, samples=2)
+    with worker(install, SYNTHLAB_FAIL="intent.committed:kill") as child:
+        assert child.wait(60) == -signal.SIGKILL
+    with worker(install, SYNTHLAB_MUTATE="no_sweep"):
+        time.sleep(6)  # more than twice the lease
+        assert groups(install, "slot", "state").get("active")
+        assert state(install) == "running"
+    with worker(install):
+        until(lambda: state(install) == "done")
 
 
 @pytest.mark.parametrize("place", ["reply.journalled", "reply.settled", "slot.finished"])

@@ -50,7 +50,7 @@ def test_a_manager_makes_a_connection(client, manager, allowed):
     assert (connection.key(), connection.created_by) == (CANARY, manager)
 
 
-def test_the_key_is_found_nowhere_in_clear(client, manager, allowed, caplog):
+def test_a12_the_key_is_found_nowhere_in_clear(client, manager, allowed, caplog):
     caplog.set_level(logging.DEBUG)
     client.post("/connections/new/", {**FIELDS, "key": CANARY})
     connection = Connection.objects.get()
@@ -68,7 +68,7 @@ def test_the_key_is_found_nowhere_in_clear(client, manager, allowed, caplog):
     "base_url",
     ["https://127.0.0.1:8001/v1", "http://127.0.0.1:8002/v1", "http://localhost:8001/v1"],
 )
-def test_another_scheme_host_or_port_clears_the_key(client, manager, allowed, base_url):
+def test_a12_another_scheme_host_or_port_clears_the_key(client, manager, allowed, base_url):
     AllowedHost.objects.create(host="localhost")
     connection = make_connection("http://127.0.0.1:8001/v1", created_by=manager)
     connection.set_key(CANARY)
@@ -81,7 +81,7 @@ def test_another_scheme_host_or_port_clears_the_key(client, manager, allowed, ba
     assert (connection.key(), connection.key_hint) == ("", "")
 
 
-def test_another_path_or_an_empty_key_field_keeps_the_key(client, manager, allowed):
+def test_a12_another_path_or_an_empty_key_field_keeps_the_key(client, manager, allowed):
     connection = make_connection("http://127.0.0.1:8001/v1", created_by=manager)
     connection.set_key(CANARY)
     connection.save()
@@ -180,7 +180,7 @@ def test_the_command_connects_and_probes(openai_server, monkeypatch, capsys):
     assert openai_server.ledger[0].headers["authorization"] == f"Bearer {CANARY}"
 
 
-def test_keys_survive_a_new_encryption_key_and_outlive_the_old_one(settings):
+def test_a12_keys_survive_a_new_encryption_key_and_outlive_the_old_one(settings):
     settings.ENCRYPTION_KEYS = ["old"]
     connection = make_connection()
     connection.set_key(CANARY)
@@ -192,7 +192,7 @@ def test_keys_survive_a_new_encryption_key_and_outlive_the_old_one(settings):
     assert connection.key() == CANARY
 
 
-def test_a_key_stays_out_of_sight_when_the_endpoint_fails_in_every_way(
+def test_a12_a_key_stays_out_of_sight_when_the_endpoint_fails_in_every_way(
     client, manager, allowed, openai_server, caplog
 ):
     caplog.set_level(logging.DEBUG)

@@ -38,7 +38,7 @@ LITERAL = ["{0.__class__}", "{text}", "%(text)s", "$text ${text}", "<%= text %>"
 
 
 @pytest.mark.parametrize("template", FOREIGN)
-def test_a_template_that_wants_more_than_a_plain_allowed_name_is_refused(template):
+def test_a14_a_template_that_wants_more_than_a_plain_allowed_name_is_refused(template):
     with pytest.raises(TemplateError):
         check_template(template, ["text", "label"])
     with pytest.raises(TemplateError):
@@ -46,12 +46,12 @@ def test_a_template_that_wants_more_than_a_plain_allowed_name_is_refused(templat
 
 
 @pytest.mark.parametrize("template", LITERAL)
-def test_placeholders_of_other_languages_stay_as_they_are(template):
+def test_a14_placeholders_of_other_languages_stay_as_they_are(template):
     assert fill(template + " {{ text }}", {"text": "t"}) == template + " t"
 
 
 @pytest.mark.parametrize("payload", FOREIGN + LITERAL + ["{{ label }}", r"\1 \g<0>"])
-def test_what_is_filled_in_is_never_looked_at_again(payload):
+def test_a14_what_is_filled_in_is_never_looked_at_again(payload):
     filled = fill("{{text}}|{{ label }}", {"text": payload, "label": "L"})
     assert filled == f"{payload}|L"
 
