@@ -1,17 +1,18 @@
 """What a worker knows before the database does, on disk, so that its death loses no reply.
 
-Two files for each worker at work, locked by its process: `.jsonl` holds replies, durable before
-they are settled; `.marks` says which intents were really sent. A pair that nobody holds belongs to
-a dead worker. Marks are not synced: they survive a killed process, and after a restart of the
-machine they are not believed.
+Two files for each worker at work, locked by its process: `.jsonl` holds replies, written as they
+arrive, before the next request goes out, and durable before they are settled; `.marks` says which
+intents were really sent. A pair that nobody holds belongs to a dead worker. Marks are not synced:
+they survive a killed process, and after a restart of the machine they are not believed.
 """
 
 import fcntl
 import json
 import logging
 import os
+import threading
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,13 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Journal:
-    """The files of one worker. Marks may come from any thread, replies from one."""
+    """The files of one worker. Marks and replies may come from any thread."""
 
     def __init__(self, file, marks):
         self._file = file
         self._marks = marks
+        self._lock = threading.Lock()
+        self._kept = 0  # replies that the database does not know yet
         os.write(marks, f"boot {_boot()}\n".encode())
 
     def reserved(self, call_ids):
@@ -37,23 +40,32 @@ class Journal:
     def sent(self, call_id):
         os.write(self._marks, f"s {call_id}\n".encode())
 
-    def write(self, entries):
-        """Replies; durable when it returns."""
-        if mutated("no_journal"):
-            return
+    def arrived(self, entry):
+        """A reply; from now on the death of this process does not lose it."""
+        line = json.dumps(entry).encode() + b"\n"
+        with self._lock:
+            self._kept += 1
+            if not mutated("no_journal"):
+                self._try(os.write, line)
+
+    def sync(self):
+        """All replies that arrived are durable when it returns."""
+        if not mutated("no_journal"):
+            self._try(os.fsync)
+
+    def _try(self, function, *arguments):
         try:
-            for entry in entries:
-                self._file.write(json.dumps(entry).encode() + b"\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            function(self._file.fileno(), *arguments)
         except OSError as error:
             # A full disk: the database may still have room, and the reply is in memory.
             logger.error("the journal of replies cannot be written: %s", error.strerror)
 
-    def clear(self):
-        """The database has all replies that were written."""
-        self._file.seek(0)
-        self._file.truncate()
+    def clear(self, count):
+        """The database has so many more of the replies; emptied when it has all of them."""
+        with self._lock:
+            self._kept -= count
+            if not self._kept:
+                os.truncate(self._file.fileno(), 0)
 
 
 @contextmanager
@@ -63,10 +75,10 @@ def opened():
     path = settings.JOURNAL_DIR / f"{uuid.uuid4().hex}.jsonl"
     # Locked under another name first, so that no replay takes a file in the making for an orphan.
     making = path.with_suffix(".making")
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
-    with open(os.open(making, flags, 0o600), "r+b") as file:
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND
+    with open(os.open(making, flags, 0o600), "r+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        marks = os.open(path.with_suffix(".marks"), flags | os.O_APPEND, 0o600)
+        marks = os.open(path.with_suffix(".marks"), flags, 0o600)
         try:
             making.rename(path)
             yield Journal(file, marks)
@@ -106,9 +118,12 @@ def orphans():
 
 
 def _entries(file):
-    """Whole lines only: a half one was never durable, so that nobody relied on it."""
-    lines = file.read().splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith(b"\n")]
+    """Whole lines only: a half one (a kill in mid-write, a full disk) was relied on by nobody."""
+    entries = []
+    for line in file.read().splitlines():
+        with suppress(ValueError):
+            entries.append(json.loads(line))
+    return entries
 
 
 def _marked(marks):

@@ -42,7 +42,10 @@ def work_on(run_id, seconds=SLICE_SECONDS):
     )
     # Read here: the wire opens its client on a thread that has no business with the database.
     client = connections.client_maker(run.connection)
-    with journal.opened() as pages, Wire(client, limits, pages.sent) as wire:
+    with (
+        journal.opened() as pages,
+        Wire(client, limits, pages.sent, _journalled(pages, run.connection)) as wire,
+    ):
         work = Slice(
             run=run,
             technique=techniques.make(run.machine.technique, run.machine.decoding["options"]),
@@ -54,6 +57,16 @@ def work_on(run_id, seconds=SLICE_SECONDS):
             spent=Spend.of(run),
         )
         return _work(work, time.monotonic() + seconds)
+
+
+def _journalled(pages, connection):
+    """Puts each outcome's receipt into the journal as it arrives, on the wire's thread."""
+
+    def arrived(outcome):
+        outcome.receipt = ledger.receipt(connection, outcome)
+        pages.arrived({"call": outcome.ask.call_id, "columns": outcome.receipt})
+
+    return arrived
 
 
 def _work(work, until):
@@ -76,11 +89,11 @@ def _work(work, until):
 
 def _keep(work, outcomes):
     """The receipts, on disk and then in the database; only then is anything read."""
-    receipts = {o.ask.call_id: ledger.receipt(work.run.connection, o) for o in outcomes}
-    work.journal.write({"call": pk, "columns": columns} for pk, columns in receipts.items())
+    receipts = {outcome.ask.call_id: outcome.receipt for outcome in outcomes}
+    work.journal.sync()
     failpoint("reply.journalled")
     ledger.settle(receipts)
-    work.journal.clear()
+    work.journal.clear(len(receipts))
     failpoint("reply.settled")
     for outcome in outcomes:
         step = work.out.pop(outcome.ask.call_id)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from generation.llm.base import LLMError, Reply, Request
 from generation.llm.limits import LONGEST_WAIT, Limits
@@ -43,6 +43,7 @@ class Outcome:
     sent_at: float
     reply: Reply | None = None
     error: LLMError | None = None
+    receipt: dict[str, Any] = field(default_factory=dict)  # the caller's, by `on_outcome`
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Wire:
     client: Callable[[], Client]
     limits: Limits
     on_send: Callable[[int], None] | None = None  # told each call's id before its first byte
+    on_outcome: Callable[[Outcome], None] | None = None  # before the next request may go out
     _ready: deque[Ask] = field(default_factory=deque)
     _outcomes: queue.SimpleQueue[Outcome] = field(default_factory=queue.SimpleQueue)
     _crash: BaseException | None = None
@@ -166,6 +168,8 @@ class Wire:
                 self.limits.failed(error, start, time.monotonic())
         else:
             self.limits.succeeded()
+        if self.on_outcome is not None:
+            self.on_outcome(outcome)
         self._outcomes.put(outcome)
 
     def _done(self, task: asyncio.Task[None]) -> None:

@@ -115,12 +115,25 @@ def test_replies_of_a_dead_worker_are_settled_from_its_journal(run):
     made = call(run)
     columns = ledger.receipt(made.connection, outcome(made, REPLY))
     with dying_worker() as pages:
-        pages.write([{"call": made.pk, "columns": columns}])
+        pages.arrived({"call": made.pk, "columns": columns})
         assert slots.replay_journals() == 0  # its worker lives
     assert slots.replay_journals() == 1
     made.refresh_from_db()
     assert (made.outcome, made.cost) == ("settled", 11)
     assert slots.replay_journals() == 0
+
+
+def test_a_reply_that_arrives_while_others_are_settled_stays_in_the_journal(run):
+    first, second = call(run), call(run)
+    with dying_worker() as pages:
+        for made in (first, second):
+            columns = ledger.receipt(made.connection, outcome(made, REPLY))
+            pages.arrived({"call": made.pk, "columns": columns})
+        pages.sync()
+        pages.clear(1)  # the database has the first alone
+    slots.replay_journals()
+    second.refresh_from_db()
+    assert second.outcome == "settled"
 
 
 def test_only_intents_that_were_never_sent_are_given_up(run):
@@ -156,7 +169,7 @@ def test_a_half_written_line_of_a_journal_is_passed_over(run):
 def test_a_full_disk_does_not_keep_a_reply_from_the_database(caplog):
     marks = os.open("/dev/null", os.O_WRONLY)
     with open("/dev/full", "wb", buffering=0) as full:
-        journal.Journal(full, marks).write([{"call": 1, "columns": {}}])
+        journal.Journal(full, marks).arrived({"call": 1, "columns": {}})
     os.close(marks)
     assert "cannot be written" in caplog.text
 
