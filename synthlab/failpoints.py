@@ -23,6 +23,7 @@ FAILPOINTS = (
 MUTATIONS = (
     "no_journal",  # replies are not written to disk before the database
     "no_fence",  # a slot is written without looking at its version
+    "claim_unseen",  # slots are claimed that another worker holds
     "check_apart",  # the budget is looked at before, not within, the intent's transaction
     "claim_apart",  # a seat is chosen before, not within, the statement that takes it
     "no_lease_version",  # an answer is taken without looking at the version of its lease

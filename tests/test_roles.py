@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -209,3 +210,26 @@ def test_a06_no_post_gets_in_without_a_token(world, route, entry):
         client.force_login(world.users["manager"])
         response = client.post(world.path(route, "manager"), headers=headers)
         assert response.status_code in {403, 404, 405}, f"/{route} {headers}"
+
+
+CLAIMS = {"rounds/<int:round_id>/review/"}  # opening it leases the samples that it shows
+CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a06_reading_a_page_changes_nothing(world, route, entry):
+    changes = []
+
+    def watch(execute, sql, params, many, context):
+        if sql.lstrip().upper().startswith(CHANGES) and "django_session" not in sql:
+            changes.append(sql)
+        return execute(sql, params, many, context)
+
+    role = next(role for role in ("manager", "superuser", *ROLES) if admitted(entry, role))
+    client = world.client(role)
+    with connection.execute_wrapper(watch):
+        for method in (client.get, client.head):
+            response = method(world.path(route, role))
+            response.getvalue()
+            assert response.status_code in {200, 302, 304, 404, 405, 410}
+    assert changes == [] or route in CLAIMS

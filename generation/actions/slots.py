@@ -48,11 +48,13 @@ def lease():
 
 def claim(run, count):
     """Up to so many due slots of the run, now active for this worker. Call it holding the run."""
-    due = Slot.objects.filter(
-        run=run, state=Slot.State.PLANNED, due_at__lte=ledger.clock()
-    ).order_by("due_at", "index")
+    free = [Slot.State.PLANNED]
+    if mutated("claim_unseen"):
+        free.append(Slot.State.ACTIVE)
+    due = Slot.objects.filter(run=run, state__in=free, due_at__lte=ledger.clock())
+    due = due.order_by("due_at", "index")
     chosen = list(due.values_list("pk", flat=True)[:count])
-    Slot.objects.filter(pk__in=chosen, state=Slot.State.PLANNED).update(
+    Slot.objects.filter(pk__in=chosen, state__in=free).update(
         state=Slot.State.ACTIVE, lease_until=lease(), version=F("version") + 1
     )
     return list(Slot.objects.filter(pk__in=chosen).select_related("sample").order_by("index"))

@@ -458,3 +458,19 @@ def test_the_first_load_is_under_60_kb_and_the_next_sample_under_6(client):
     assert total < 60_000, total
     ahead = re.search(r'<template id="ahead" data-key="([^"]+)"', page.content.decode())[1]
     assert gzipped(answer(client, page, slugs[0], data={"have": ahead}, **HTMX).content) < 6_000
+
+
+def test_a40_a_leased_sample_is_answered_under_the_edition_it_was_shown_by(client, round_):
+    edition = round_.codebook
+    page = show(client, round_)
+    newer = make_codebook(round_.project, ("certainly",))
+    assert round_.project.edition() == newer
+    url, fields = fields_of(page)
+    assert client.post(url, {**fields, "slugs": "certainly"}).status_code == 422
+    assert answer(client, page, "no").status_code == 302
+    stored = Annotation.objects.get()
+    assert (stored.codebook, stored.code, stored.extra) == (edition, "no", False)
+    after = show(client, round_)
+    assertContains(after, "Yes")
+    assert answer(client, after, "yes").status_code == 302
+    assert {one.codebook_id for one in Annotation.objects.all()} == {edition.pk}

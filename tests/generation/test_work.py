@@ -6,9 +6,10 @@ import pytest
 
 from generation import techniques
 from generation.actions import runs, work
-from tests.factories import make_sample
+from tests.factories import make_codebook, make_project, make_sample
 from tests.generation.runs import (
     LETTER_A,
+    connect,
     start,
     states,
     suggestions,
@@ -96,3 +97,32 @@ def test_votes_ask_each_vote_and_a_rationale_follows_the_answer(openai_server):
     run = work_off(start(openai_server, options={"rationale": True}))
     assert len(openai_server.ledger) == 2
     assert suggestions(run).get().rationale
+
+
+CODE = (
+    *("{{ api_key }}", "{{ connection.key }}", "{{ 7*7 }}", "{% debug %}", "{{ text }}"),
+    *("{0.__class__}", "{text!r}", "%(key)s", "${key}", "<%= key %>", "#{key}", "{{label}}"),
+)
+
+
+@pytest.mark.parametrize("technique", ["logprobs", "votes", "verbalized"])
+def test_a14_code_in_samples_and_rules_reaches_the_model_as_it_was_written(
+    openai_server, technique
+):
+    openai_server.always(**GOOD)
+    words = " ".join(CODE)
+    project = make_project()
+    make_codebook(project, question=words, instructions=words)
+    make_sample(project, f"Before {words} after")
+    connection = connect(openai_server)
+    connection.set_key("sk-canary-4711-wxyz")
+    connection.save()
+    run, _new = runs.start_run(connection, techniques.make(technique, {}), project.edition())
+    runs.plan(run.pk)
+    work_off(run)
+    for entry in openai_server.ledger:
+        prompt = "\n".join(message["content"] for message in entry.body["messages"])
+        assert f"Before {words} after" in prompt
+        assert prompt.count(words) == 4  # the question is put before the sample once more
+        assert "canary" not in prompt
+    assert openai_server.ledger
