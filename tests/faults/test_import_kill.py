@@ -188,3 +188,62 @@ print(json.dumps(list(Sample.objects.get().fields)))
 def test_the_texts_of_a_sample_keep_their_order(install):
     done = shell(ORDER, install)
     assert json.loads(done.stdout.strip().splitlines()[-1]) == ["sentence", "a", "before"]
+
+
+FILES = r"""
+import json
+from annotation.actions import imports, imports_work
+from annotation.imports.mapping import mapping_from
+from annotation.models import Sample
+from tests import factories
+files = {
+    "mark.csv": b"\xef\xbb\xbftext,n\na,1\n",
+    "latin.csv": "text,n\ncaf\u00e9 \u00fcber,1\nna\u00efve,2\n".encode("latin-1"),
+    "ragged.csv": b"text,n\na,1\nb\nc,3,4,5\nd,4\n",
+    "quoted.csv": b'text,n\r\n"a\r\nb",1\r\n',
+    "twice.csv": b"text,text\na,b\n",
+    "null.csv": b"text,n\na\x00b,1\nc,2\n",
+    "wrong.xlsx": b"text,n\na,1\n",
+    "wrong.parquet": b"PAR1 no parquet PAR1",
+    "empty.csv": b"",
+    "header.csv": b"text,n\n",
+    "blank.jsonl": b"\n\n\n",
+}
+verdicts = {}
+for name, content in files.items():
+    project = factories.make_project()
+    try:
+        found = imports.receive(project, name, [content])
+        imports.choose(found, mapping_from({"text": ["text"]}))
+        imports_work.work_until_rest(found)
+        if found.state == "staged":
+            imports.decide(found, keep_duplicates=False, without_unknown=False)
+            imports_work.work_until_rest(found)
+        said = [found.state, found.error]
+    except imports.CannotImport as error:
+        said = ["refused", str(error)]
+    samples = Sample.objects.filter(project=project).order_by("pk")
+    refused = project.imports.values_list("refused__row_number", flat=True)
+    refused = sorted(number for number in refused if number)
+    verdicts[name] = [said[0], bool(said[1]), [sample.text for sample in samples], refused]
+print(json.dumps(verdicts))
+"""
+VERDICTS = {  # state, is there an error, the texts, the rows refused
+    "mark.csv": ["done", False, ["a"], []],
+    "latin.csv": ["done", False, ["café über", "naïve"], []],
+    "ragged.csv": ["done", False, ["a", "d"], [3, 4]],
+    "quoted.csv": ["done", False, ["a\r\nb"], []],
+    "twice.csv": ["done", False, ["a"], []],
+    "null.csv": ["refused", True, [], []],
+    "wrong.xlsx": ["done", False, ["a"], []],
+    "wrong.parquet": ["refused", True, [], []],
+    "empty.csv": ["refused", True, [], []],
+    "header.csv": ["done", False, [], []],
+    "blank.jsonl": ["refused", True, [], []],
+}
+
+
+def test_a18_awkward_files_have_the_same_verdict_on_both_databases(install):
+    done = shell(FILES, {**install, **SETTINGS})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1]) == VERDICTS
