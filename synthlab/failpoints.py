@@ -28,6 +28,7 @@ MUTATIONS = (
     "claim_apart",  # a seat is chosen before, not within, the statement that takes it
     "no_lease_version",  # an answer is taken without looking at the version of its lease
     "no_replay",  # an answer that was sent before is not recognised
+    "own_clock",  # leases of workers are judged by their own clock
     "no_sweep",  # what dead workers held is not returned
     "import_in_sight",  # samples are seen before their import is done
     "position_apart",  # how far an import came is not written with its samples

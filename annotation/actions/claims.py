@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from annotation.models import Assignment, Round, User
+from annotation.models import Assignment, Round, RoundAnnotator, User
 from synthlab.failpoints import mutated
 
 LEASES = 2  # the sample on the screen, and the one fetched ahead
@@ -126,12 +126,21 @@ def leases(round_: Round, user: User) -> list[Assignment]:
         .order_by("leased_at", "pk")
     )
     held = []
-    while len(held) < LEASES:
-        got = claim(round_, user, swept=swept)
-        held = list(mine[:LEASES])
-        if got is None:
-            break
+    with transaction.atomic():
+        _one_tab_at_a_time(round_, user)
+        while len(held) < LEASES:
+            got = claim(round_, user, swept=swept)
+            held = list(mine[:LEASES])
+            if got is None:
+                break
     return held
+
+
+def _one_tab_at_a_time(round_, user):
+    """Tabs that reach for seats at once get the same ones. SQLite's transactions wait anyway."""
+    if connection.features.has_select_for_update:
+        place = RoundAnnotator.objects.select_for_update().filter(round=round_, user=user)
+        place.values_list("pk").first()
 
 
 def extend(round_: Round, user: User) -> int:

@@ -12,13 +12,14 @@ from generation.llm import tokens
 from generation.llm.limits import MINUTE, room
 from generation.models import Call, Connection, Run
 from generation.models.ledger import OPEN
+from synthlab.failpoints import mutated
 
 ERROR_LENGTH = 500
 
 
 def clock():
     """The time by the database's clock: it judges every lease, whatever a worker's clock says."""
-    if database.vendor != "postgresql":
+    if database.vendor != "postgresql" or mutated("own_clock"):
         return now()
     with database.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")

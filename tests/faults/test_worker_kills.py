@@ -169,7 +169,7 @@ def test_a30_a_reply_that_arrived_is_never_bought_again(install, openai_server, 
     prepare(install, openai_server)
     with worker(install, SYNTHLAB_FAIL=f"{place}:kill") as child:
         assert child.wait(60) == -signal.SIGKILL
-    with worker(install, "--once"):
+    with worker(install):
         until(lambda: state(install) == "done")
     assert len(openai_server.ledger) == 1
     assert groups(install, "call", "outcome") == {"settled": 1}
