@@ -25,6 +25,9 @@ class Pool:
     confidence: np.ndarray | None = None  # (size,), stored with the suggestions
     entropy: np.ndarray | None = None  # (size,)
     margin: np.ndarray | None = None  # (size,)
+    answers: np.ndarray | None = None  # (size,), codes of the machine's labels, -1: none
+    known: np.ndarray | None = None  # (size,), codes of what people said so far, -1: not asked
+    signals: np.ndarray | None = None  # (size, signals), other numbers, such as a second machine's
     multiple: bool = False  # multi-label: each label has a yes/no probability of its own
 
     def column(self, name: Column) -> np.ndarray:
