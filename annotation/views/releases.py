@@ -27,9 +27,19 @@ def project_releases(request, project_id):
             form.add_error("format", str(refused))
         else:
             return redirect("annotation:release", release.pk)
-    releases = project.releases.select_related("created_by").order_by("-pk")
-    context = {"project": project, "section": "releases", "form": form}
-    context |= {"releases": releases[:SHOWN], "shown": SHOWN}
+    return _releases_page(request, project, form)
+
+
+def _releases_page(request, project, form):
+    releases = list(project.releases.select_related("created_by").order_by("-pk")[:SHOWN])
+    context = {
+        "project": project,
+        "section": "releases",
+        "form": form,
+        "releases": releases,
+        "shown": SHOWN,
+        "waiting": not all(release.is_over for release in releases),
+    }
     status = 422 if form.errors else 200
     return render(request, "annotation/releases.html", context, status=status)
 

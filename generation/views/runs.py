@@ -132,7 +132,6 @@ def _context(row, form=None):
         "form": form or CapForm(initial={"cap_cost": row.cap_cost, "cap_tokens": row.cap_tokens}),
         "newer": newest if newest and newest.pk != row.machine.codebook_id else None,
         "parameter": row.reason_code.partition("parameter:")[2],
-        "alive": reports.a_worker_is_alive(),
     }
 
 
