@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from annotation.actions import imports_work
+from annotation.actions import draws, imports_work
 from annotation.actions.release_writing import claim_release, write_release
 
 
@@ -25,5 +25,11 @@ def sweep_imports() -> None:
     imports_work.sweep()
 
 
+@shared_task(ignore_result=True)
+def work_on_draws() -> None:
+    """Draw the next round that was left to the worker."""
+    draws.work_on_due()
+
+
 # Called every half second by the worker's timer; each returns at once when nothing is due.
-TICKS = (work_on_releases, work_on_imports, sweep_imports)
+TICKS = (work_on_releases, work_on_imports, sweep_imports, work_on_draws)

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from django.db import transaction
-from django.utils.timezone import now
 
-from annotation.models import Codebook, Label, Project, Sample
+from annotation.actions.codebooks import publish, replace_draft
+from annotation.imports.codebooks import read_codebook
+from annotation.models import Project, Sample
 from synthlab.science.text import content_hash
 
 FOLDER = Path(__file__).resolve().parent.parent / "demo"
@@ -29,16 +30,10 @@ def fill_demo_project():
 
 
 def _publish_codebook(project):
-    rules = json.loads((FOLDER / "codebook.json").read_text())
-    labels = rules.pop("labels")
-    codebook = Codebook.objects.create(project=project, number=1, **rules)
-    Label.objects.bulk_create(
-        Label(codebook=codebook, position=position, **label)
-        for position, label in enumerate(labels)
-    )
-    Codebook.objects.filter(pk=codebook.pk).update(
-        state=Codebook.State.PUBLISHED, published_at=now()
-    )
+    found = read_codebook((FOLDER / "codebook.json").read_bytes(), project.task, lambda ids: {})
+    draft = replace_draft(project, found.rules, None)
+    draft.refresh_from_db()
+    publish(draft, version=draft.version, published_by=None)
 
 
 def _add_letters(project):

@@ -3,14 +3,16 @@
 import math
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import numpy as np
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from annotation import arrays
 from annotation.filters import SampleFilter
@@ -31,8 +33,10 @@ from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.trade import Trade, trade
 
 CHUNK = 250
+AT_ONCE = 2000  # seats; more are written by the worker while the manager sees how far it is
 LEASE = timedelta(seconds=60)
 NOTHING = ("", "0", "0%")
+BEING_DRAWN = gettext_lazy("This round is being drawn; it appears when all of it is written.")
 POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)
 
 
@@ -42,6 +46,10 @@ class CannotDraw(ValueError):
 
 class BeingDrawn(CannotDraw):
     """The same draw was asked for a moment ago and is still being written."""
+
+
+class TakenAway(CannotDraw):
+    """Another writer has begun this draw anew."""
 
 
 @dataclass(frozen=True)
@@ -159,44 +167,105 @@ def _people_notes(design):
         ) % {"overlap": design.overlap, "people": people}
 
 
-def draw_round(project: Project, design: Design, created_by: User | None = None) -> Round:
+def draw_round(
+    project: Project, design: Design, created_by: User | None = None, *, wait: bool = True
+) -> Round:
     """Draw and open a round. Asked twice with one key, it is one round; raises CannotDraw.
 
-    The rows are written in short transactions while nobody sees the round. If the writer dies,
-    the round stays in the state `drawing`; the next draw of the project clears it away.
+    The rows are written in short transactions while nobody sees the round. Without `wait`, a
+    large one is left to the worker: it is still in the state `drawing`. If the writer dies, the
+    worker begins anew what has a key; the rest is cleared away by the project's next draw.
     """
-    if drawn := _drawn_already(project, design.key):
+    if drawn := _drawn_already(project, design.key, wait):
         return drawn
     clear_abandoned_draws(project)
     planned = plan(project, design)
-    round_ = _begin(project, design, planned, created_by)
-    _write(round_, planned)
-    _open(round_, design.annotators)
+    later = not wait and planned.seats > AT_ONCE
+    round_ = _begin(project, design, planned, created_by, now() if later else now() + LEASE)
+    if not later:
+        _write(round_, planned)
+        _open(round_)
     return round_
 
 
-def _drawn_already(project, key):
+def _drawn_already(project, key, wait):
+    """The round that was asked for by the same key; None: not yet, or in vain."""
     found = project.rounds.filter(draw_key=key).first() if key else None
-    if found and found.state == Round.State.DRAWING and found.drawing_until > now():
-        raise BeingDrawn(_("This round is being drawn; it appears in a moment."))
-    return found if found and found.state != Round.State.DRAWING else None
+    if found is None or (found.state == Round.State.DRAWING and found.drawing_until is None):
+        return None
+    if found.state == Round.State.DRAWING:
+        if found.drawing_until > now() or not wait:
+            raise BeingDrawn(BEING_DRAWN)
+        _draw_again(found)
+    return found
 
 
 def clear_abandoned_draws(project: Project) -> None:
-    """Take away what a writer that died has left: nobody has seen any of it."""
-    left = project.rounds.filter(state=Round.State.DRAWING, drawing_until__lt=now())
-    for round_ in left:
+    """Take away what can no longer be drawn, and what a writer that died has left: nobody has
+    seen any of it."""
+    left = project.rounds.filter(state=Round.State.DRAWING)
+    for round_ in left.filter(Q(drawing_until=None) | Q(draw_key=None, drawing_until__lt=now())):
+        _clear(round_)
+        round_.delete()
+
+
+def _clear(round_):
+    while items := list(round_.items.values_list("pk", flat=True)[:CHUNK]):
+        began = time.monotonic()
         with transaction.atomic():
-            round_.assignments.all().delete()
-            round_.items.all().delete()
-            round_.delete()
+            round_.assignments.filter(round_item__in=items).delete()
+            round_.items.filter(pk__in=items).delete()
+        time.sleep(time.monotonic() - began)  # so that answers are never kept waiting
 
 
-def _begin(project, design, planned, created_by):
-    drawn = planned.trade
+def work_on_due() -> bool:
+    """Draw the round that has waited longest for the worker; False: none is due.
+
+    It is planned anew, over the samples as they are now, and begun anew if its writer died.
+    """
+    due = Round.objects.filter(
+        state=Round.State.DRAWING, draw_key__isnull=False, drawing_until__lte=now()
+    )
+    round_ = due.select_related("project", "codebook", "machine").order_by("drawing_until").first()
+    if round_ is None:
+        return False
+    with suppress(CannotDraw):
+        _draw_again(round_)
+    return True
+
+
+def _draw_again(round_):
+    _hold(round_)
+    _clear(round_)
+    try:
+        planned = plan(round_.project, _design_of(round_))
+    except CannotDraw as error:
+        round_.parameters["problem"] = str(error)
+        _hold(round_, until=None, parameters=round_.parameters)
+        raise
+    _hold(round_, **_outcome(round_.parameters, planned))
+    _write(round_, planned)
+    _open(round_)
+
+
+def _design_of(round_):
+    return Design(
+        codebook=round_.codebook,
+        strategy=round_.strategy,
+        budget=round_.parameters["budget"],
+        audit=round_.parameters["audit"],
+        seed=round_.seed,
+        machine=round_.machine,
+        which=SampleFilter.of(round_.frame["filter"]),
+        overlap=round_.overlap,
+        annotators=tuple(User.objects.filter(pk__in=round_.seats.values("user"))),
+    )
+
+
+def _begin(project, design, planned, created_by, until):
     try:
         with transaction.atomic():
-            return Round.objects.create(
+            round_ = Round.objects.create(
                 project=project,
                 state=Round.State.OPEN if mutated("draw_in_sight") else Round.State.DRAWING,
                 name=design.name or _("Round %(n)d") % {"n": project.rounds.count() + 1},
@@ -204,27 +273,37 @@ def _begin(project, design, planned, created_by):
                 codebook=design.codebook,
                 machine=design.machine,
                 strategy=design.strategy,
-                parameters={
-                    "budget": design.budget,
-                    "audit": design.audit,
-                    "samples": drawn.samples,
-                    "audit_samples": drawn.audit,
-                    "notes": planned.notes,
-                },
                 seed=design.seed,
-                frame={
-                    "filter": planned.which.stated(),
-                    "size": planned.frame.pool.size,
-                    "hash": planned.frame.hash,
-                },
+                **_outcome({"budget": design.budget, "audit": design.audit}, planned),
                 overlap=design.overlap,
                 blind=design.blind,
                 created_by=created_by,
                 draw_key=design.key,
-                drawing_until=now() + LEASE,
+                drawing_until=until,
             )
+            RoundAnnotator.objects.bulk_create(
+                RoundAnnotator(round=round_, user=user) for user in design.annotators
+            )
+            return round_
     except IntegrityError as error:
-        raise BeingDrawn(_("This round is being drawn; it appears in a moment.")) from error
+        raise BeingDrawn(BEING_DRAWN) from error
+
+
+def _outcome(parameters, planned):
+    """What the plan adds to what was asked for."""
+    return {
+        "parameters": {
+            **parameters,
+            "samples": planned.trade.samples,
+            "audit_samples": planned.trade.audit,
+            "notes": planned.notes,
+        },
+        "frame": {
+            "filter": planned.which.stated(),
+            "size": planned.frame.pool.size,
+            "hash": planned.frame.hash,
+        },
+    }
 
 
 def _write(round_, planned):
@@ -252,11 +331,16 @@ def _write(round_, planned):
             time.sleep(time.monotonic() - began)  # so that answers are never kept waiting
 
 
-def _hold(round_):
-    """Keep the lease; whoever lost it (it slept too long and was cleared away) stops here."""
-    mine = Round.objects.filter(pk=round_.pk, state=round_.state)
-    if not mine.update(drawing_until=now() + LEASE):
-        raise CannotDraw(_("The draw took too long and was given up: draw again."))
+def _hold(round_, until=LEASE, **columns):
+    """Keep the lease, with other columns; who lost it (it slept, another one began) stops here."""
+    mine = Round.objects.filter(
+        pk=round_.pk, state=round_.state, drawing_until=round_.drawing_until
+    )
+    columns["drawing_until"] = until and now() + until
+    if not mine.update(**columns):
+        raise TakenAway(_("The draw took too long and was given up: draw again."))
+    for name, value in columns.items():
+        setattr(round_, name, value)
 
 
 def known(number: float) -> float | None:
@@ -273,11 +357,5 @@ def seats_at(round_: Round, items: list[RoundItem]) -> list[Assignment]:
     ]
 
 
-@transaction.atomic
-def _open(round_, annotators):
-    _hold(round_)
-    RoundAnnotator.objects.bulk_create(
-        RoundAnnotator(round=round_, user=user) for user in annotators
-    )
-    round_.state, round_.drawing_until = Round.State.OPEN, None
-    round_.save(update_fields=["state", "drawing_until"])
+def _open(round_):
+    _hold(round_, until=None, state=Round.State.OPEN)

@@ -1,6 +1,7 @@
 """Rounds after their draw: routing into them, closing them, who works in them, their seats."""
 
 import time
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
@@ -36,16 +37,18 @@ def default_annotators(project: Project) -> list[User]:
     return list(annotators or members)
 
 
-def route_low_confidence(machine: MachineAnnotator) -> int:
+def route_low_confidence(machine: MachineAnnotator, unanswered: Iterable[int] = ()) -> int:
     """Send what the machine is too unsure of to its review queue; how many seats were added.
 
-    The project's policy says what is too unsure. A missing confidence is, on purpose. Samples
-    that are in a routed round already are left alone, so doing it twice changes nothing.
+    The project's policy says what is too unsure. A missing confidence is, on purpose, and so is
+    a sample that the machine was asked about in vain: `unanswered`, by id. Samples that are in a
+    routed round already are left alone, so doing it twice changes nothing.
     """
     project = machine.project
     if project.route_below is None:
         return 0
-    due = list(_unrouted(machine, project.route_below))
+    due = [(sample, None) for sample in _in_vain(machine, list(unanswered))]
+    due += _unrouted(machine, project.route_below)
     added = 0
     for start in range(0, len(due), CHUNK):
         began = time.monotonic()
@@ -55,12 +58,27 @@ def route_low_confidence(machine: MachineAnnotator) -> int:
     return added
 
 
+def _in_vain(machine, asked):
+    """Those of the samples that the machine still says nothing about and people were not asked."""
+    answered = machine.suggestions.filter(sample=OuterRef("pk"))
+    for start in range(0, len(asked), CHUNK):
+        chunk = Sample.objects.filter(pk__in=asked[start : start + CHUNK], split=Sample.Split.POOL)
+        yield from chunk.filter(~Exists(answered), ~Exists(_routed("pk"))).values_list(
+            "pk", flat=True
+        )
+
+
+def _routed(sample):
+    return RoundItem.objects.filter(sample=OuterRef(sample), round__routed=True)
+
+
 def _unrouted(machine, threshold):
     """Pairs of sample id and confidence, the least sure first."""
-    routed = RoundItem.objects.filter(sample=OuterRef("sample"), round__routed=True)
     unsure = Q(confidence__lt=threshold) | Q(confidence=None)
     return (
-        machine.suggestions.filter(unsure, ~Exists(routed), sample__split=Sample.Split.POOL)
+        machine.suggestions.filter(
+            unsure, ~Exists(_routed("sample")), sample__split=Sample.Split.POOL
+        )
         .order_by(F("confidence").asc(nulls_first=True), "pk")
         .values_list("sample", "confidence")
     )

@@ -1,6 +1,8 @@
 """Rounds: /projects/<id>/rounds/, .../rounds/new/, /rounds/<id>/ and what is done on it."""
 
 from django.contrib import messages
+from django.db.models import Max
+from django.db.models.functions import Coalesce
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -51,10 +53,16 @@ def _rounds_page(request, project, policy, status=200):
         "policy": policy if request.role == MANAGER else None,
         "may_see": request.role != ANNOTATOR,
         "mine": set(Round.objects.waiting_for(request.user).values_list("pk", flat=True)),
-        "drawing": project.rounds.filter(state=Round.State.DRAWING).exists(),
+        "drawing": _drawing(project) if request.role == MANAGER else [],
         "edition": project.edition(),
     }
     return render(request, "annotation/rounds.html", context, status=status)
+
+
+def _drawing(project):
+    """Rounds that the worker has yet to write, with how far it is."""
+    waiting = project.rounds.filter(state=Round.State.DRAWING).order_by("pk")
+    return list(waiting.annotate(written=Coalesce(Max("items__rank") + 1, 0)))
 
 
 def _count_seats(found):
@@ -91,13 +99,15 @@ def new(request, project_id):
     form = RoundForm(project, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            round_ = draws.draw_round(project, form.design(), request.user)
+            round_ = draws.draw_round(project, form.design(), request.user, wait=False)
         except draws.BeingDrawn as error:
             messages.info(request, str(error))
             return redirect("annotation:rounds", project.pk)
         except draws.CannotDraw as error:
             form.add_error(None, str(error))
         else:
+            if round_.state == Round.State.DRAWING:
+                return redirect("annotation:rounds", project.pk)
             return redirect("annotation:round", round_.pk)
     refused = request.method == "POST" and not form.is_valid()
     return _design_page(request, project, form, status=422 if refused else 200)

@@ -267,8 +267,10 @@ def end_if_done(run):
 
 
 def route(run):
-    """Once a run has ended: send what the machine is unsure of to people, as the policy says."""
-    route_low_confidence(run.machine)
+    """Once a run has ended: send what the machine is unsure of, or gave no valid answer to, to
+    people, as the policy says."""
+    rejected = run.slots.filter(state=Slot.State.REJECTED).order_by("index")
+    route_low_confidence(run.machine, unanswered=rejected.values_list("sample", flat=True))
     Run.objects.filter(pk=run.pk, routed=False).update(routed=True)
 
 

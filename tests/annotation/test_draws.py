@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 
@@ -192,23 +193,76 @@ def test_a_draw_whose_writer_died_is_made_anew(project):
     key = uuid.uuid4()
     left = make_unfinished(project, key, now() - timedelta(seconds=1))
     round_ = draw_round(project, design(project, key=key))
-    assert round_.state == Round.State.OPEN
+    assert (round_.pk, round_.state) == (left.pk, Round.State.OPEN)
+    assert round_.items.count() == RoundItem.objects.count() == 10
+
+
+def test_a_draw_without_a_key_whose_writer_died_is_cleared_away(project):
+    left = make_unfinished(project, None, now() - timedelta(seconds=1))
+    round_ = draw_round(project, design(project))
     assert not Round.objects.filter(pk=left.pk).exists()
     assert round_.items.count() == RoundItem.objects.count() == 10
+
+
+def test_a_large_draw_is_left_to_the_worker_which_opens_it_once(project, monkeypatch):
+    monkeypatch.setattr(draws, "AT_ONCE", 9)
+    annotator, wanted = make_annotator(project), design(project, key=uuid.uuid4())
+    wanted = replace(wanted, annotators=(annotator,))
+    round_ = draw_round(project, wanted, wait=False)
+    assert (round_.state, round_.items.count()) == (Round.State.DRAWING, 0)
+    assert not Round.objects.waiting_for(annotator).exists()
+    with pytest.raises(BeingDrawn):
+        draw_round(project, wanted, wait=False)
+    assert draws.work_on_due()
+    assert not draws.work_on_due()
+    round_.refresh_from_db()
+    assert (round_.state, round_.items.count()) == (Round.State.OPEN, 10)
+    assert Round.objects.waiting_for(annotator).get() == round_
+    same = draw_round(project, replace(wanted, key=uuid.uuid4(), which=SampleFilter(split="pool")))
+    said = [
+        list(r.items.order_by("rank").values_list("sample", "inclusion")) for r in (round_, same)
+    ]
+    assert said[0] == said[1]
+    assert draw_round(project, wanted, wait=False) == round_
+
+
+def test_a_small_draw_is_made_at_once(project):
+    assert draw_round(project, design(project, key=uuid.uuid4()), wait=False).items.count() == 10
+
+
+def test_a_draw_that_became_impossible_says_why_and_gives_way_to_the_next(project, monkeypatch):
+    monkeypatch.setattr(draws, "AT_ONCE", 0)
+    wanted = design(project, key=uuid.uuid4())
+    left = draw_round(project, wanted, wait=False)
+    Sample.objects.update(split="test")
+    assert draws.work_on_due()
+    assert not draws.work_on_due()
+    left.refresh_from_db()
+    assert "No sample is in the frame" in left.parameters["problem"]
+    Sample.objects.update(split="pool")
+    assert draw_round(project, wanted).items.count() == 10
+    assert not Round.objects.filter(pk=left.pk).exists()
 
 
 def make_unfinished(project, key, until):
     """What a killed writer leaves: some rows, and a round that nobody sees."""
     round_ = make_round(project, samples=[Sample.objects.first()])
     Round.objects.filter(pk=round_.pk).update(
-        state="drawing", draw_key=key, drawing_until=until, seed=7
+        state="drawing",
+        draw_key=key,
+        drawing_until=until,
+        seed=7,
+        machine=project.machines.get(),
+        strategy="least_confidence",
+        parameters={"budget": "10", "audit": ""},
+        frame={"filter": {"split": "pool", "drawn": False}},
     )
     return round_
 
 
 def test_a_writer_that_lost_its_lease_stops(project):
     planned = plan(project, design(project))
-    round_ = draws._begin(project, design(project), planned, None)
+    round_ = draws._begin(project, design(project), planned, None, now())
     Round.objects.filter(pk=round_.pk).delete()
     with pytest.raises(CannotDraw, match="given up"):
         draws._write(round_, planned)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
+from annotation.actions import draws
 from annotation.actions.rounds import route_low_confidence
 from annotation.models import Assignment, Project, Round, RoundItem, Sample, Suggestion
 from tests.factories import (
@@ -346,7 +347,30 @@ def test_only_members_are_asked(client, round_, manager):
 def test_a_round_that_is_being_drawn_does_not_exist_yet(client, project, round_, manager):
     Round.objects.filter(pk=round_.pk).update(state="drawing", drawing_until=now())
     assert client.get(f"/rounds/{round_.pk}/").status_code == 404
-    assertContains(client.get(f"/projects/{project.pk}/rounds/"), "being drawn")
+    page = client.get(f"/projects/{project.pk}/rounds/")
+    assertContains(page, "being drawn")
+    assertContains(page, 'hx-trigger="every 2s"')
+    client.force_login(round_.seats.first().user)
+    assertNotContains(client.get(f"/projects/{project.pk}/rounds/"), "being drawn")
+
+
+def test_a_large_round_is_drawn_by_the_worker(client, project, machine, manager, monkeypatch):
+    monkeypatch.setattr(draws, "AT_ONCE", 2)
+    design = designed(project, make_annotator(project))
+    response = client.post(f"/projects/{project.pk}/rounds/new/", design, follow=True)
+    assertRedirects(response, f"/projects/{project.pk}/rounds/")
+    assertContains(response, 'value="0" max="5"')
+    draws.work_on_due()
+    page = client.get(f"/projects/{project.pk}/rounds/")
+    assertNotContains(page, "being drawn")
+    assertContains(page, "First round")
+
+
+def test_a_round_that_could_not_be_drawn_says_why(client, project, round_, manager):
+    Round.objects.filter(pk=round_.pk).update(
+        state="drawing", parameters={"problem": "No sample is left."}
+    )
+    assertContains(client.get(f"/projects/{project.pk}/rounds/"), "No sample is left.")
 
 
 def test_annotators_see_their_rounds_in_the_list_and_no_design(client, project, round_):

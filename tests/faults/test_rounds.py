@@ -48,6 +48,20 @@ try:
 except SettledMeanwhile:
     print("told")
 """
+ASK = """
+import uuid
+from annotation.actions.draws import Design, draw_round
+from annotation.models import Project
+project = Project.objects.get()
+design = Design(project.edition(), "uniform", "100%", 1, overlap=4, key=uuid.uuid4())
+assert draw_round(project, design, wait=False).state == "drawing"
+"""
+WORK = "from annotation.actions.draws import work_on_due; assert work_on_due()"
+NEVER_HELD = """
+from annotation.models import Round
+from django.utils.timezone import now
+Round.objects.update(drawing_until=now())
+"""
 DRAW = ["draw", "drawn", "--budget", "100%", "--overlap", "2", "--json"]
 
 
@@ -77,14 +91,21 @@ def test_a_draw_that_was_killed_is_never_seen_and_is_cleared_away(project):
     assert draw(project, check=False, SYNTHLAB_FAIL="draw.chunk@2:kill").returncode == -9
     assert states(project) == ["drawing"]
     assert count(project, "rounditem") == 500
-    shell(
-        "from annotation.models import Round; from django.utils.timezone import now;"
-        "Round.objects.update(drawing_until=now())",
-        project,
-    )
+    shell(NEVER_HELD, project)
     assert json.loads(draw(project).stdout)["samples"] == 700
     assert states(project) == ["open"]
     assert (count(project, "rounditem"), count(project, "assignment")) == (700, 1400)
+
+
+def test_a_draw_that_was_left_to_a_worker_that_died_is_begun_anew_and_opened_once(project):
+    shell(ASK, project)
+    dying = {**project, "SYNTHLAB_FAIL": "draw.chunk@2:kill"}
+    killed = stack.manage("shell", "-v0", "-c", WORK, env=dying, check=False)
+    assert (killed.returncode, states(project)) == (-9, ["drawing"])
+    shell(NEVER_HELD, project)
+    shell(WORK, project)
+    assert states(project) == ["open"]
+    assert (count(project, "rounditem"), count(project, "assignment")) == (700, 2800)
 
 
 def test_the_kill_would_be_noticed_if_rounds_were_seen_while_they_are_drawn(project):

@@ -15,12 +15,14 @@ WORK = {
     "annotation.tasks.work_on_releases": "an export is asked for",
     "annotation.tasks.work_on_imports": "a file is read, then written",
     "annotation.tasks.sweep_imports": "an import is discarded while it is read",
+    "annotation.tasks.work_on_draws": "a large round is asked for",
     "generation.tasks.sweep": "the run ends",
     "generation.tasks.plan": "a run is started",
     "generation.tasks.work": "its samples are labelled",
 }
 ASK = """
-from annotation.actions import imports
+import uuid
+from annotation.actions import draws, imports
 from annotation.actions.releases import request_release
 from annotation.exports.wanted import Wanted
 from annotation.imports.mapping import mapping_from
@@ -30,6 +32,9 @@ project = Project.objects.get()
 Run.objects.filter(state="running").update(state="planning")
 Run.objects.get().slots.all().delete()
 request_release(project, Wanted("jsonl"), None)
+draws.AT_ONCE = 0
+design = draws.Design(project.edition(), "uniform", "100%", 1, key=uuid.uuid4())
+draws.draw_round(project, design, wait=False)
 for name in ("kept.csv", "discarded.csv"):
     lines = "\\n".join(["text", *(f"{name} {n}" for n in range(700))])
     found = imports.receive(project, name, [lines.encode()])
@@ -116,6 +121,8 @@ def test_a32_every_task_twice_and_at_once_does_its_work_once_and_then_nothing(
     states = stack.rows(install, "SELECT file_name, state FROM annotation_sampleimport")
     assert dict(states) == {"kept.csv": "done", "discarded.csv": "discarded"}
     assert stack.rows(install, "SELECT state FROM annotation_release") == [("done",)]
+    assert stack.rows(install, "SELECT state FROM annotation_round") == [("open",)]
+    assert len(done["annotation_rounditem"]) == len(done["annotation_assignment"]) == 20
     assert stack.rows(install, "SELECT state FROM generation_run") == [("done",)]
     at_once(install)
     again = everything(install)

@@ -240,6 +240,20 @@ def test_what_the_machine_is_unsure_of_goes_to_people_when_the_run_ends(openai_s
     assert round_.items.count() == 2
 
 
+def test_what_the_machine_could_not_answer_goes_to_people_too_and_only_once(openai_server):
+    sure = {"text": "A", "logprobs": [[("A", -0.01), ("B", -5.0)]]}
+    silent = {"text": "", "refusal": "I would rather not."}
+    openai_server.script({"match": "two", "replies": [silent]}, {"replies": [sure]})
+    run = start(openai_server, ["one", "two"])
+    run.project.route_below = 0.5
+    run.project.save()
+    work_off(run)
+    round_ = run.project.rounds.get()
+    assert list(round_.items.values_list("sample__text", "score")) == [("two", None)]
+    actions.route(run)
+    assert (round_.items.count(), round_.assignments.count()) == (1, 1)
+
+
 def test_the_command_labels_and_prints_what_came_of_it(project, openai_server, capsys):
     connection = ready(project, openai_server)
     order = ["label", project.name, "--connection", connection.name, "--technique", "votes"]
