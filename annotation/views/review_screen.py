@@ -29,7 +29,7 @@ from annotation.task_types.changes import Changes, compare
 LAST = 10
 SNIPPET = 90
 CONTEXT = re.compile(r"(^|[\W_])(context|before|after|pre|post|previous|following|next)([\W_]|$)")
-# Never a label's name: what the machine said must not show before the answer.
+# Never a label's name.
 WHY = {
     "audit": gettext_lazy("random check"),
     "uniform": gettext_lazy("drawn at random"),
@@ -101,6 +101,10 @@ class Screen:
 
     @property
     def why(self) -> str:
+        """Why this sample was drawn; "" before a blind answer, for "the model was unsure" is
+        something that the machine said, and it would sway the answer."""
+        if self.round.blind and self.annotation is None:
+            return ""
         return WHY.get(self.item.stratum) or _("drawn by %(name)s") % {"name": self.item.stratum}
 
     @property

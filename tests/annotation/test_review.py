@@ -11,7 +11,7 @@ from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
-from pytest_django.asserts import assertContains
+from pytest_django.asserts import assertContains, assertNotContains
 
 from annotation.actions import claims
 from annotation.actions.claims import CLAIM
@@ -66,6 +66,29 @@ def test_answering_brings_the_next_sample_as_a_fragment(client, round_):
     assertContains(response, "second text")
     assert b"<html" not in response.content
     assert Annotation.objects.get().value == {"label": "yes"}
+
+
+@pytest.mark.parametrize("stratum", ["least_confidence", "audit", "uniform"])
+def test_why_a_sample_was_drawn_shows_only_after_the_blind_answer(client, stratum):
+    project = make_project()
+    annotator = make_annotator(project)
+    client.force_login(annotator)
+    blind = make_round(project, annotators=[annotator], stratum=stratum)
+    why = "Why you see this sample"
+    page = show(client, blind)
+    assertContains(page, "first text")
+    assertNotContains(page, why)
+    assertNotContains(answer(client, page, **HTMX), why)
+    again = Annotation.objects.get().pk
+    assertContains(client.get(f"/rounds/{blind.pk}/review/?annotation={again}"), why)
+
+
+def test_why_a_sample_was_drawn_shows_at_once_where_the_suggestion_does(client):
+    project = make_project()
+    annotator = make_annotator(project)
+    client.force_login(annotator)
+    open_ = make_round(project, annotators=[annotator], stratum="least_confidence", blind=False)
+    assertContains(show(client, open_), "the model was unsure")
 
 
 def test_a26_without_javascript_a_second_click_stores_nothing_more(client, round_):
