@@ -84,6 +84,25 @@ def test_neither_names_nor_the_suggestion_are_shown_before_the_decision(client, 
         assertNotContains(after, person.username)
 
 
+def test_comments_are_shown_once_it_is_decided_since_they_can_tell_who_or_what(
+    client, scene, adjudicator
+):
+    telling = "as the model says, and as Mia and I agreed"
+    person = scene.people[0]
+    first = scene.items[0].annotations.get(annotator=person)
+    said = {"yes": 1.0, "no": 0.0, "maybe": 0.0}
+    seen = make_suggestion(scene.machine, scene.items[0].sample, said)
+    changed = {"supersedes": first, "blind": False, "suggestion": seen, "comment": telling}
+    make_annotation(scene.items[0], person, "yes", **changed)
+    before = client.get(scene.path)
+    assertNotContains(before, telling)
+    assertContains(before, "With a comment", 1)
+    assertNotContains(
+        client.post(scene.path, scene.settlement(answer="")), telling, status_code=422
+    )
+    assertContains(client.post(scene.path, scene.settlement(), follow=True), telling)
+
+
 def test_the_order_of_the_answers_is_the_same_for_everyone_and_differs_by_sample(client):
     scene = Scene()
     orders = set()
