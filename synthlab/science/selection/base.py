@@ -9,13 +9,18 @@ from synthlab.science import uncertainty
 
 Column = Literal["confidence", "entropy", "margin"]
 
+ABSENT = -1  # a vote that was never cast: this prompt was not asked, or its call failed
+UNPARSABLE = -2  # a vote that was cast but names no label of the codebook
+NEAR_ONE = 0.01  # probabilities of 500 labels, each rounded to three places, miss one by so much
+
 
 @dataclass(frozen=True)
 class Pool:
     """The samples that may be drawn, as arrays aligned by row. Absent means unknown.
 
     The stored columns spare a draw from a million samples the probabilities; NaN in them means
-    that the machine said nothing about this sample.
+    that the machine said nothing about this sample. A vote is the label's place in the codebook,
+    ABSENT or UNPARSABLE.
     """
 
     size: int
@@ -28,6 +33,8 @@ class Pool:
     answers: np.ndarray | None = None  # (size,), codes of the machine's labels, -1: none
     known: np.ndarray | None = None  # (size,), codes of what people said so far, -1: not asked
     signals: np.ndarray | None = None  # (size, signals), other numbers, such as a second machine's
+    error: np.ndarray | None = None  # (size,): predicted chance that the machine's label is wrong
+    votes: np.ndarray | None = None  # (size, prompts): one machine's label codes, prompt by prompt
     multiple: bool = False  # multi-label: each label has a yes/no probability of its own
 
     def column(self, name: Column) -> np.ndarray:
@@ -42,7 +49,17 @@ class Pool:
             "entropy": uncertainty.entropy,
             "margin": uncertainty.margin,
         }
-        return derive[name](self.probabilities, multiple=self.multiple)
+        return derive[name](_checked(self.probabilities, self.multiple), multiple=self.multiple)
+
+    def vectors(self) -> np.ndarray:
+        """The features; ValueError where they are absent or not numbers."""
+        if self.features is None:
+            raise ValueError("No features are known here: compute them for these samples first.")
+        if self.features.ndim != 2 or len(self.features) != self.size:
+            raise ValueError("Features are a table with one row for each sample.")
+        if not np.isfinite(self.features).all():
+            raise ValueError("Features must be numbers: some are missing or infinite.")
+        return self.features
 
     def take(self, rows: np.ndarray) -> "Pool":
         """The pool of these rows only, in their order."""
@@ -61,17 +78,41 @@ class Drawn:
 
 
 class Strategy(Protocol):
-    """A way to choose samples. `needs` names the arrays of the Pool that it cannot do without."""
+    """A way to choose samples. `needs` names the arrays of the Pool that it cannot do without.
+
+    `by_chance`: the draw comes with `inclusion`, and is of exactly k samples. `ranks`: a score is
+    a sample's own, so that one that was not drawn has a score too; else scores depend on what else
+    was drawn.
+    """
 
     name: ClassVar[str]
     label: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
+    by_chance: ClassVar[bool]
+    ranks: ClassVar[bool]
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn: ...
+
+
+def _checked(probabilities: np.ndarray, multiple: bool) -> np.ndarray:
+    """The probabilities; ValueError where they are none. A row with NaN is an unknown belief."""
+    p = np.asarray(probabilities, dtype=float)
+    if ((p < 0) | (p > 1 + NEAR_ONE)).any():
+        raise ValueError("A probability lies between 0 and 1.")
+    if not multiple and (np.abs(p.sum(axis=1) - 1) > NEAR_ONE).any():
+        raise ValueError("The probabilities of a sample's labels must sum to one.")
+    return p
+
+
+def affordable(k: int, size: int) -> int:
+    """How many samples a draw of k takes from so many; ValueError below 0."""
+    if k < 0:
+        raise ValueError("A draw cannot be smaller than no sample.")
+    return min(k, size)
 
 
 def highest(scores: np.ndarray, k: int, rng: np.random.Generator) -> Drawn:
     """The k highest scores, unknown (NaN) first. The seed breaks ties, never the row order."""
     urgency = np.where(np.isnan(scores), np.inf, scores)
-    rows = np.lexsort((rng.random(len(scores)), -urgency))[:k]
+    rows = np.lexsort((rng.random(len(scores)), -urgency))[: affordable(k, len(scores))]
     return Drawn(rows, scores[rows])

@@ -22,6 +22,8 @@ class LeastConfidence:
     name: ClassVar[str] = "least_confidence"
     label: ClassVar[str] = "Least confident: lowest probability of the model's answer"
     needs: ClassVar[tuple[str, ...]] = ("probabilities",)
+    by_chance: ClassVar[bool] = False
+    ranks: ClassVar[bool] = True
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         return highest(1 - pool.column("confidence"), k, rng)

@@ -22,6 +22,8 @@ class Margin:
     name: ClassVar[str] = "margin"
     label: ClassVar[str] = "Smallest margin between the two likeliest labels"
     needs: ClassVar[tuple[str, ...]] = ("probabilities",)
+    by_chance: ClassVar[bool] = False
+    ranks: ClassVar[bool] = True
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         return highest(-pool.column("margin"), k, rng)

@@ -22,6 +22,8 @@ class MaxEntropy:
     name: ClassVar[str] = "max_entropy"
     label: ClassVar[str] = "Highest entropy: belief spread most widely over the labels"
     needs: ClassVar[tuple[str, ...]] = ("probabilities",)
+    by_chance: ClassVar[bool] = False
+    ranks: ClassVar[bool] = True
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         return highest(pool.column("entropy"), k, rng)

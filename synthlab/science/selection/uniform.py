@@ -20,6 +20,8 @@ class Uniform:
     name: ClassVar[str] = "uniform"
     label: ClassVar[str] = "Uniform: every sample has the same chance"
     needs: ClassVar[tuple[str, ...]] = ()
+    by_chance: ClassVar[bool] = True
+    ranks: ClassVar[bool] = True
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         drawn = highest(np.zeros(pool.size), k, rng)
