@@ -121,8 +121,11 @@ def release_for(request, release_id):
 
 
 def round_for(request, round_id):
-    """A round that is no longer being drawn. Annotators see those that they were asked into."""
+    """A round that is no longer being drawn; before it is opened, for managers only. Annotators
+    see those that they were asked into."""
     round_ = of_project(request, Round.objects.exclude(state=Round.State.DRAWING), round_id)
+    if request.role != MANAGER and round_.state == Round.State.DRAWN:
+        raise Http404
     if request.role == ANNOTATOR and not round_.seats.filter(user=request.user).exists():
         raise Http404
     return round_
@@ -137,8 +140,8 @@ def seat_for(request, assignment_id):
 def own_seat(request, round_id):
     """The user's place in a round that they were asked into; its `round` comes with it."""
     places = RoundAnnotator.objects.select_related("round__project", "round__codebook")
-    drawn = places.filter(user=request.user).exclude(round__state=Round.State.DRAWING)
-    return _one(_admitted(request, drawn, "round__"), round_id, "round__pk")
+    begun = places.filter(user=request.user, round__state__in=Round.BEGUN)
+    return _one(_admitted(request, begun, "round__"), round_id, "round__pk")
 
 
 def own_assignment(request, assignment_id):

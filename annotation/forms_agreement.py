@@ -35,8 +35,7 @@ class ScopeForm(forms.Form):
         machines = project.machines.order_by("-pk")
         self.fields["machine"].queryset = machines
         self.fields["machine"].label_from_instance = lambda machine: machine.name
-        drawn = project.rounds.exclude(state=Round.State.DRAWING)
-        self.fields["round"].queryset = drawn.order_by("pk")
+        self.fields["round"].queryset = project.rounds.begun().order_by("pk")
 
     def scope(self) -> Scope | None:
         """None where no edition is published. Rounds of another edition are left out."""

@@ -130,6 +130,7 @@ class RoundForm(forms.Form):
 
     def design(self):
         said = {**self.cleaned_data, "annotators": tuple(self.cleaned_data["annotators"])}
+        said["look"] = "look" in self.data
         return Design(which=self.frame.filter(), **said)
 
 

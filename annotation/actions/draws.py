@@ -68,6 +68,7 @@ class Design:
     overlap: int = 1
     blind: bool = True
     annotators: tuple[User, ...] = ()
+    look: bool = False  # a manager looks at what was drawn before people are asked
     key: uuid.UUID | None = None  # a draw that is sent twice is made once
 
 
@@ -274,7 +275,9 @@ def _begin(project, design, planned, created_by, until):
                 machine=design.machine,
                 strategy=design.strategy,
                 seed=design.seed,
-                **_outcome({"budget": design.budget, "audit": design.audit}, planned),
+                **_outcome(
+                    {"budget": design.budget, "audit": design.audit, "look": design.look}, planned
+                ),
                 overlap=design.overlap,
                 blind=design.blind,
                 created_by=created_by,
@@ -358,4 +361,5 @@ def seats_at(round_: Round, items: list[RoundItem]) -> list[Assignment]:
 
 
 def _open(round_):
-    _hold(round_, until=None, state=Round.State.OPEN)
+    state = Round.State.DRAWN if round_.parameters.get("look") else Round.State.OPEN
+    _hold(round_, until=None, state=state)

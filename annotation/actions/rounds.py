@@ -8,7 +8,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from annotation.actions.draws import CHUNK, seats_at
+from annotation.actions.draws import CHUNK, clear_abandoned_draws, seats_at
 from annotation.models import (
     Assignment,
     MachineAnnotator,
@@ -142,6 +142,21 @@ def add_annotators(round_: Round, users: list[User]) -> None:
     """Ask these people too. Whoever is asked already stays so."""
     rows = [RoundAnnotator(round=round_, user=user) for user in users]
     RoundAnnotator.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def open_drawn(round_: Round) -> bool:
+    """Ask people into a round that was only looked at so far. False: that was done already."""
+    drawn = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWN)
+    return bool(drawn.update(state=Round.State.OPEN))
+
+
+def discard_drawn(round_: Round) -> bool:
+    """Take back a draw that nobody was asked into. False: people have been asked meanwhile."""
+    drawn = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWN)
+    if not drawn.update(state=Round.State.DRAWING, draw_key=None, drawing_until=None):
+        return False
+    clear_abandoned_draws(round_.project)
+    return True
 
 
 def close_round(round_: Round) -> None:

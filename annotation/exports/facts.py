@@ -120,7 +120,7 @@ def _marks(project: Project, wanted: Wanted, using: str) -> Marks:
         samples=highest(Sample.objects.filter(project=project)),
         suggestions=highest(Suggestion.objects.all()),
         adjudications=highest(Adjudication.objects.filter(project=project)),
-        rounds=sorted(rounds.exclude(state=Round.State.DRAWING).values_list("pk", flat=True)),
+        rounds=sorted(rounds.begun().values_list("pk", flat=True)),
         imports=sorted(imports.filter(state=SampleImport.State.DONE).values_list("pk", flat=True)),
         machine=wanted.machine or _newest_machine(project, using),
     )

@@ -15,6 +15,10 @@ class RoundQuerySet(models.QuerySet):
     def open(self):
         return self.filter(state=Round.State.OPEN)
 
+    def begun(self):
+        """Rounds that people were asked into: written, and opened at some time."""
+        return self.filter(state__in=Round.BEGUN)
+
     def of_annotator(self, user):
         return self.filter(seats__user=user)
 
@@ -44,8 +48,11 @@ class Round(models.Model):
 
     class State(models.TextChoices):
         DRAWING = "drawing"  # rows are being written; nobody sees it
+        DRAWN = "drawn"  # written; a manager looks at it before people are asked
         OPEN = "open"
         CLOSED = "closed"
+
+    BEGUN = (State.OPEN, State.CLOSED)
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="rounds")
     name = models.CharField(max_length=200)

@@ -18,15 +18,15 @@ def alike(edition: Codebook) -> list[Codebook]:
 
 def rounds_under(edition: Codebook) -> list[Round]:
     """The rounds that followed this edition or one that differs in wording only."""
-    drawn = edition.project.rounds.exclude(state=Round.State.DRAWING)
-    return list(drawn.filter(codebook__in=alike(edition)).order_by("pk"))
+    begun = edition.project.rounds.begun()
+    return list(begun.filter(codebook__in=alike(edition)).order_by("pk"))
 
 
 def usual_edition(project: Project) -> Codebook | None:
     """The newest edition that a round followed, else the newest."""
     published = project.codebooks.published().order_by("-number")
-    drawn = project.rounds.exclude(state=Round.State.DRAWING)
-    return published.filter(pk__in=drawn.values("codebook")).first() or published.first()
+    begun = project.rounds.begun()
+    return published.filter(pk__in=begun.values("codebook")).first() or published.first()
 
 
 def usual_machine(project: Project) -> MachineAnnotator | None:

@@ -24,6 +24,7 @@ from annotation.forms_rounds import AnnotatorsForm, PolicyForm, RoundForm
 from annotation.forms_samples import in_words
 from annotation.keyset import Order, page
 from annotation.models import Assignment, Round
+from annotation.reports.draws import look
 from synthlab.science.cards import card
 from synthlab.science.selection import STRATEGIES
 
@@ -42,6 +43,8 @@ def project_rounds(request, project_id):
 
 def _rounds_page(request, project, policy, status=200):
     found = project.rounds.exclude(state=Round.State.DRAWING).select_related("codebook", "machine")
+    if request.role != MANAGER:
+        found = found.begun()
     if request.role == ANNOTATOR:
         found = found.of_annotator(request.user)
     shown = page(found, NEWEST, request.GET.get("after"), request.GET.get("before"), ROUNDS_A_PAGE)
@@ -146,7 +149,21 @@ def _design_page(request, project, form, status=200, **more):
 def show(request, round_id):
     """One round: its design, how far each person is, its seats."""
     round_ = round_for(request, round_id)
+    if round_.state == Round.State.DRAWN:
+        return _drawn_page(request, round_)
     return _round_page(request, round_, AnnotatorsForm(round_))
+
+
+def _drawn_page(request, round_):
+    context = {
+        "project": round_.project,
+        "section": "rounds",
+        "round": round_,
+        "strategy": _strategy_label(round_),
+        "look": look(round_),
+        "people": list(round_.seats.select_related("user").order_by("user__username")),
+    }
+    return render(request, "annotation/round_drawn.html", context)
 
 
 def _round_page(request, round_, form, status=200):
@@ -211,6 +228,27 @@ def ask(request, round_id):
     if not form.is_valid():
         return _round_page(request, round_, form, status=422)
     rounds.add_annotators(round_, form.cleaned_data["annotators"])
+    return redirect("annotation:round", round_.pk)
+
+
+@admits(MANAGER)
+@require_POST
+def open_drawn(request, round_id):
+    """Ask people into a round that a manager has looked at."""
+    round_ = round_for(request, round_id)
+    rounds.open_drawn(round_)
+    return redirect("annotation:round", round_.pk)
+
+
+@admits(MANAGER)
+@require_POST
+def discard(request, round_id):
+    """Take a draw back before anybody was asked."""
+    round_ = round_for(request, round_id)
+    if rounds.discard_drawn(round_):
+        messages.info(request, _("The draw was discarded. Nobody has seen it."))
+        return redirect("annotation:round_new", round_.project_id)
+    messages.error(request, _("People have been asked into this round: close it instead."))
     return redirect("annotation:round", round_.pk)
 
 

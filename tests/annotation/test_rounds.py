@@ -11,6 +11,7 @@ from pytest_django.asserts import assertContains, assertNotContains, assertRedir
 from annotation.actions import draws
 from annotation.actions.rounds import route_low_confidence
 from annotation.models import Assignment, Project, Round, RoundItem, Sample, Suggestion
+from annotation.reports.draws import look
 from tests.factories import (
     make_adjudicator,
     make_annotator,
@@ -432,3 +433,66 @@ def test_the_list_is_paged_by_place(client, project, manager):
     back = client.get(f"/projects/{project.pk}/rounds/?before={second.previous}").context["page"]
     assert back.rows == first.rows
     assert back.previous == ""
+
+
+# Looking at a draw before people are asked
+
+
+def look_first(client, project):
+    design = designed(project, make_annotator(project), look="1")
+    client.post(f"/projects/{project.pk}/rounds/new/", design)
+    return Round.objects.get()
+
+
+def test_a_draw_is_looked_at_before_anyone_is_asked(client, project, machine, manager):
+    round_ = look_first(client, project)
+    person = round_.seats.get().user
+    assert (round_.state, round_.items.count()) == ("drawn", 5)
+    page = client.get(f"/rounds/{round_.pk}/")
+    assertContains(page, "Open it for people")
+    assertContains(page, "text 0")
+    assert not Round.objects.waiting_for(person).exists()
+    for user, path in (
+        (person, f"/rounds/{round_.pk}/"),
+        (person, f"/rounds/{round_.pk}/review/"),
+        (make_adjudicator(project), f"/rounds/{round_.pk}/"),
+        (make_adjudicator(project), f"/rounds/{round_.pk}/adjudicate/"),
+    ):
+        client.force_login(user)
+        assert client.get(path).status_code == 404
+    client.force_login(manager)
+    client.post(f"/rounds/{round_.pk}/open/")
+    round_.refresh_from_db()
+    assert round_.state == "open"
+    assert Round.objects.waiting_for(person).get() == round_
+
+
+def test_a_draw_that_was_looked_at_can_be_discarded_until_people_are_asked(
+    client, project, machine, manager
+):
+    round_ = look_first(client, project)
+    client.post(f"/rounds/{round_.pk}/discard/")
+    assert not Round.objects.exists()
+    assert not RoundItem.objects.exists()
+    round_ = look_first(client, project)
+    client.post(f"/rounds/{round_.pk}/open/")
+    response = client.post(f"/rounds/{round_.pk}/discard/", follow=True)
+    assertContains(response, "close it instead")
+    assert round_.items.count() == 5
+
+
+def test_the_look_shows_the_mix_and_how_many_rare_labels_were_drawn(project, machine):
+    rare = make_sample(project, "a rare one")
+    make_suggestion(machine, rare, {"yes": 0.45, "no": 0.55})
+    for n in range(20):
+        make_suggestion(machine, make_sample(project, f"sure {n}"), {"yes": 0.99, "no": 0.01})
+    round_ = make_round(project, samples=[rare, Sample.objects.first()])
+    round_.machine = machine
+    found = look(round_)
+    assert [(s.name, s.frame, s.drawn, s.rare) for s in found.shares] == [
+        ("Yes", 30, 1, False),
+        ("No", 1, 1, True),
+    ]
+    assert (found.rare_in_frame, found.rare_in_drawn) == (pytest.approx(1 / 31), 0.5)
+    assert [item.sample for item in found.first] == [rare, Sample.objects.first()]
+    assert found.unlabelled == 0
