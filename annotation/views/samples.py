@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from functools import partial
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Left
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -23,7 +24,7 @@ EXCERPT = 300
 def project_samples(request, project_id):
     """The samples that pass the filter, a page at a time, each with what is said about it."""
     project = project_for(request, project_id)
-    form = SampleFilterForm(project, request.GET)
+    form = SampleFilterForm(project, _asked(request, project))
     which = form.filter()
     samples, order = _sorted(which.samples(project), which, request.GET.get("sort", ""))
     shown = page(samples, order, request.GET.get("after"), request.GET.get("before"))
@@ -34,6 +35,7 @@ def project_samples(request, project_id):
         "form": form,
         "filtered": bool(which.stated().keys() - {"machine"}),
         "machine": form.cleaned_data.get("machine"),
+        "by_default": "machine" not in request.GET,
         "page": shown,
         "rows": _rows(shown.rows, which, project),
         "total": total,
@@ -41,6 +43,17 @@ def project_samples(request, project_id):
         "by_confidence": order.columns == BY_CONFIDENCE,
     }
     return render(request, "annotation/samples.html", context)
+
+
+def _asked(request, project):
+    """The questions of the address; the newest machine that has answered, where it names none."""
+    if "machine" in request.GET:
+        return request.GET
+    said = Suggestion.objects.filter(machine=OuterRef("pk"))
+    newest = project.machines.filter(Exists(said)).order_by("-pk").values_list("pk", flat=True)
+    asked = request.GET.copy()
+    asked["machine"] = newest.first() or ""
+    return asked
 
 
 def _sorted(samples, which: SampleFilter, wish):

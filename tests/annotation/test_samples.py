@@ -22,6 +22,7 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+YES = {"yes": 0.9, "no": 0.1}
 
 
 @pytest.fixture
@@ -138,6 +139,40 @@ def test_a_row_shows_what_machine_people_and_adjudicator_say(client, project, ma
     assert row["answers"] == [("No", 1), ("Yes", 1)]
     assert row["settled"] == "No"
     assertContains(response, "62.5")
+
+
+def test_the_newest_machine_that_has_answered_is_shown_until_one_is_chosen(
+    client, project, manager
+):
+    older, newer = make_machine(project, name="Older"), make_machine(project, name="Newer")
+    make_machine(project, name="Has not answered")
+    other = make_project()
+    make_suggestion(make_machine(other, make_codebook(other)), make_sample(other), YES)
+    sample = make_sample(project)
+    make_suggestion(older, sample, {"yes": 0.25, "no": 0.75})
+    make_suggestion(newer, sample, YES)
+    path = f"/projects/{project.pk}/samples/"
+    response = client.get(path)
+    assert response.context["machine"] == newer
+    assert response.context["rows"][0]["predicted"] == "Yes"
+    assertContains(response, "Newer</a> (the newest that has answered)")
+    assertContains(response, f'<option value="{newer.pk}" selected>')
+    chosen = client.get(f"{path}?machine={older.pk}")
+    assert chosen.context["rows"][0]["predicted"] == "No"
+    assertNotContains(chosen, "the newest that has answered")
+    assert client.get(f"{path}?machine=").context["machine"] is None
+
+
+def test_showing_a_machine_by_default_takes_one_query(client, project, manager):
+    machine = make_machine(project)
+    make_suggestion(machine, make_sample(project), YES)
+
+    def queries(query):
+        with CaptureQueriesContext(connection) as captured:
+            client.get(f"/projects/{project.pk}/samples/{query}")
+        return len(captured)
+
+    assert queries("") == queries(f"?machine={machine.pk}") + 1
 
 
 def settle(item, adjudicator, slug):
