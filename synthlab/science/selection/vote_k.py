@@ -1,0 +1,180 @@
+"""vote-k: every sample votes for its nearest neighbours; the best supported are taken in turn."""
+
+import heapq
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from synthlab.science.neighbours import nearest
+from synthlab.science.selection.base import Drawn, Pool, affordable
+
+Picks = tuple[list[int], list[float]]  # rows and the votes they had when they were taken
+SMALLEST = 1e-300  # a vote may become so weak, but never nothing
+
+
+class Ballot:
+    """Who votes for whom, and how much each vote still counts.
+
+    A vote loses a factor of `discount` with each sample taken that its voter voted for, and a
+    sample that was taken no longer votes.
+    """
+
+    def __init__(self, graph: np.ndarray, discount: float) -> None:
+        size, k = graph.shape
+        if discount <= 1 or discount ** -float(k) < SMALLEST:
+            raise ValueError("A discount lies above 1; with many neighbours it must be smaller.")
+        votes = (np.ones(graph.size, dtype=np.int8), graph.ravel(), np.arange(size + 1) * k)
+        given = sparse.csr_array(votes, shape=(size, size))
+        received = given.tocsc()
+        self.voters, self.ends = received.indices, received.indptr
+        self.discount = discount
+        self.taken_for = np.zeros(size, dtype=int)  # how many taken samples each voted for
+        self.weight = np.ones(size)
+        self.rank = np.empty(size, dtype=int)  # by votes at first, then by row
+        self.rank[np.argsort(-np.diff(self.ends), kind="stable")] = np.arange(size)
+        self.free = np.ones(size, dtype=bool)
+
+    def of(self, row: int) -> np.ndarray:
+        return np.asarray(self.voters[self.ends[row] : self.ends[row + 1]])
+
+    def score(self, row: int) -> float:
+        """The votes that this sample has now; fsum, so that the order of voters does not matter."""
+        return math.fsum(self.weight[self.of(row)].tolist())
+
+    def take(self, row: int) -> None:
+        voters = self.of(row)
+        self.taken_for[voters] += 1
+        self.weight[voters] = np.where(
+            self.free[voters], self.discount ** -self.taken_for[voters].astype(float), 0
+        )
+        self.weight[row] = 0
+        self.free[row] = False
+
+
+def greedy(ballot: Ballot, amount: int) -> Picks:
+    """The best supported sample, again and again; ties go to who had more votes at first.
+
+    Scores only fall, so that a stale one is an upper bound: the top of the queue is scored anew
+    and goes back if it fell. Once no sample has a vote left, the rest is taken in row order.
+    """
+    rows: list[int] = []
+    scores: list[float] = []
+    queue = [
+        (-float(votes), int(ballot.rank[row]), row)
+        for row, votes in enumerate(np.diff(ballot.ends))
+        if votes and ballot.free[row]
+    ]
+    heapq.heapify(queue)
+    while queue and len(rows) < amount:
+        stale, rank, row = queue[0]
+        score = ballot.score(row)
+        if score < -stale:
+            heapq.heapreplace(queue, (-score, rank, row))
+            continue
+        if score == 0:
+            break
+        heapq.heappop(queue)
+        ballot.take(row)
+        rows.append(row)
+        scores.append(score)
+    rest = np.flatnonzero(ballot.free)[: amount - len(rows)].tolist()
+    for row in rest:
+        ballot.take(row)
+    return rows + rest, scores + [0.0] * len(rest)
+
+
+def by_bucket(ballot: Ballot, confidence: np.ndarray, amount: int) -> Picks:
+    """Of those left, from the least confident to the most: the best supported of each of `amount`
+    buckets of equal size. The most confident tenth is left out where enough others remain.
+
+    An unknown confidence counts as the lowest. Ties in confidence fall in row order, ties in votes
+    to who had more at first.
+    """
+    left = np.flatnonzero(ballot.free)
+    known = np.where(np.isnan(confidence[left]), -np.inf, confidence[left])
+    left = left[np.argsort(known, kind="stable")]
+    if (kept := len(left) - len(left) // 10) >= amount:
+        left = left[:kept]
+    rows: list[int] = []
+    scores: list[float] = []
+    for bucket in np.array_split(left, amount) if amount else []:
+        score, _, row = max((ballot.score(row), -ballot.rank[row], row) for row in bucket.tolist())
+        ballot.take(row)
+        rows.append(row)
+        scores.append(score)
+    return rows, scores
+
+
+def _opened(
+    pool: Pool, neighbours: int, discount: float, rng: np.random.Generator
+) -> tuple[Ballot, np.ndarray]:
+    """The ballot of the shuffled pool, and which row each of its rows is: ties fall by lot."""
+    order = rng.permutation(pool.size)
+    if neighbours < 1:
+        raise ValueError("Every sample votes for at least one neighbour.")
+    return Ballot(nearest(pool.vectors()[order], neighbours), discount), order
+
+
+@dataclass(frozen=True)
+class FastVoteK:
+    """What it does: links every sample to its nearest neighbours and takes the samples with the
+    most votes in turn; a vote for what is already well covered counts a tenth as much each time.
+
+    Source: Su et al. (2023), "Selective Annotation Makes Language Models Better Few-Shot
+    Learners", ICLR, section 2 and its variant fast vote-k. When no sample left has a vote, the
+    rest is drawn by lot (the paper names no rule).
+    Use when: people should label a diverse, representative set: demonstrations for a prompt, or
+    the first labels to train a student on.
+    Not when: wrong labels should be found: for correcting it is no better than chance. No
+    probability sample either: add an audit part.
+    """
+
+    name: ClassVar[str] = "fast_vote_k"
+    label: ClassVar[str] = "Fast vote-k: diverse and representative samples"
+    needs: ClassVar[tuple[str, ...]] = ("features",)
+    by_chance: ClassVar[bool] = False
+    ranks: ClassVar[bool] = False
+
+    neighbours: int = 150
+    discount: float = 10
+
+    def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
+        k = affordable(k, pool.size)
+        ballot, order = _opened(pool, self.neighbours, self.discount, rng)
+        rows, scores = greedy(ballot, k)
+        return Drawn(order[np.array(rows, dtype=int)], np.array(scores))
+
+
+@dataclass(frozen=True)
+class VoteK:
+    """What it does: takes a tenth as fast vote-k does, then cuts the rest by the machine's
+    confidence into buckets, leaves out the most confident tenth, and takes from each bucket the
+    sample with the most votes.
+
+    Source: Su et al. (2023), "Selective Annotation Makes Language Models Better Few-Shot
+    Learners", ICLR, section 2, algorithm 1; the machine's confidence stands for that of a model
+    prompted with the first tenth. The first part is at least one sample.
+    Use when: a diverse set should also span easy and hard: demonstrations, training a student.
+    Not when: wrong labels should be found: for correcting it is no better than chance. No
+    probability sample either: add an audit part.
+    """
+
+    name: ClassVar[str] = "vote_k"
+    label: ClassVar[str] = "vote-k: diverse samples over all levels of confidence"
+    needs: ClassVar[tuple[str, ...]] = ("features", "probabilities")
+    by_chance: ClassVar[bool] = False
+    ranks: ClassVar[bool] = False
+
+    neighbours: int = 150
+    discount: float = 10
+
+    def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
+        k = affordable(k, pool.size)
+        confidence = pool.column("confidence")
+        ballot, order = _opened(pool, self.neighbours, self.discount, rng)
+        first, scores = greedy(ballot, min(max(1, k // 10), k))
+        second, more = by_bucket(ballot, confidence[order], k - len(first))
+        return Drawn(order[np.array(first + second, dtype=int)], np.array(scores + more))
