@@ -305,7 +305,7 @@ def test_a_plan_says_when_an_audit_saves_nothing():
     assert plan_audit(np.full(10, np.nan), 0.05).reason == NO_SAVING
     assert plan_audit(np.full(10, 0.3), 1.0).missing == 0
     assert plan_audit(np.full(10, 0.3), 0.05, released=400).missing == 0
-    assert plan_audit(np.full(300, 0.01), 0.0).reason == NO_SAVING
+    assert plan_audit(np.full(300, 0.01), 0.0).missing > 285  # no error at all: nearly a census
 
 
 def test_a_perfect_model_is_planned_the_least_audit():
