@@ -30,6 +30,10 @@ if PRODUCTION:
         raise ImproperlyConfigured("SYNTHLAB_DEBUG must be off in production.")
     if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or "insecure" in SECRET_KEY:
         raise ImproperlyConfigured("SYNTHLAB_SECRET_KEY is weak: use 50 random characters or more.")
+    if any(len(key) < 32 or len(set(key)) < 5 for key in ENCRYPTION_KEYS):
+        raise ImproperlyConfigured(
+            "SYNTHLAB_ENCRYPTION_KEYS holds a weak key: use 32 random characters or more for each."
+        )
     if not ALLOWED_HOSTS:
         raise ImproperlyConfigured("Set SYNTHLAB_HOSTS to the names this site answers to.")
 if any("*" in host for host in ALLOWED_HOSTS):
@@ -184,6 +188,7 @@ UPLOAD_DIR = DATA_DIR / "uploads"
 UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 FILE_UPLOAD_TEMP_DIR = UPLOAD_DIR  # beside where they stay, and not in a small /tmp
 RELEASE_DIR = DATA_DIR / "releases"
+FEATURE_DIR = DATA_DIR / "features"  # vectors of samples; they can be computed again
 JOURNAL_DIR = DATA_DIR / "journal"  # replies that the database could not take at once
 
 CELERY_BROKER_URL = env_str("SYNTHLAB_BROKER_URL", "memory://localhost")
@@ -199,6 +204,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "polling_interval
 LEASE_SECONDS = env_int("SYNTHLAB_LEASE_SECONDS", 900)
 # A worker's hold on what it asks of a model, renewed while it lives; then another may take over.
 WORK_LEASE_SECONDS = env_int("SYNTHLAB_WORK_LEASE_SECONDS", 30)
+# A project's runs that may be open at once; each of them can spend up to its own cap.
+MOST_OPEN_RUNS = env_int("SYNTHLAB_MOST_OPEN_RUNS", 20)
 UNDO_SECONDS = env_int("SYNTHLAB_UNDO_SECONDS", 3600)
 IMPORT_MAX_UPLOAD_MB = env_int("SYNTHLAB_IMPORT_MAX_UPLOAD_MB", 200)
 IMPORT_MAX_UNPACKED_MB = env_int("SYNTHLAB_IMPORT_MAX_UNPACKED_MB", 1024)

@@ -19,6 +19,7 @@ FLOORS = {
     "annotation.arrays_agreement": 3,
     "annotation.arrays_chances": 3,
     "annotation.arrays_codes": 3,
+    "annotation.arrays_features": 3,
     "annotation.filters": 3,
     "generation.arrays": 3,
     "annotation.reports": 3,

@@ -1,47 +1,25 @@
-"""Drawing a round: decide, look at the trade, write it down in chunks, open it in one step."""
+"""Drawing a round: write it down in chunks, open it in one step, or leave it to the worker."""
 
 import math
 import time
-import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-import numpy as np
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from annotation import arrays
+from annotation.actions.draw_plans import CannotDraw, Design, plan
 from annotation.filters import SampleFilter
-from annotation.models import (
-    Assignment,
-    Codebook,
-    MachineAnnotator,
-    Project,
-    Round,
-    RoundAnnotator,
-    RoundItem,
-    Sample,
-    User,
-)
+from annotation.models import Assignment, Project, Round, RoundAnnotator, RoundItem, User
 from synthlab.failpoints import failpoint, mutated
-from synthlab.science.selection import STRATEGIES, mixture
-from synthlab.science.selection.budget import budget, read
-from synthlab.science.selection.trade import Trade, trade
 
 CHUNK = 250
 AT_ONCE = 2000  # seats; more are written by the worker while the manager sees how far it is
 LEASE = timedelta(seconds=60)
-NOTHING = ("", "0", "0%")
 BEING_DRAWN = gettext_lazy("This round is being drawn; it appears when all of it is written.")
-POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)
-
-
-class CannotDraw(ValueError):
-    """The round cannot be drawn as designed; the message says what to change."""
 
 
 class BeingDrawn(CannotDraw):
@@ -50,122 +28,6 @@ class BeingDrawn(CannotDraw):
 
 class TakenAway(CannotDraw):
     """Another writer has begun this draw anew."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """What a manager decides about a round. Budget and audit are as people write them: 200, 15%."""
-
-    codebook: Codebook | None
-    strategy: str
-    budget: str
-    seed: int
-    audit: str = ""
-    machine: MachineAnnotator | None = None
-    which: SampleFilter = POOL
-    name: str = ""
-    purpose: str = Round.Purpose.REVIEW
-    overlap: int = 1
-    blind: bool = True
-    annotators: tuple[User, ...] = ()
-    look: bool = False  # a manager looks at what was drawn before people are asked
-    key: uuid.UUID | None = None  # a draw that is sent twice is made once
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The draw as it would be made now, and what a manager should know before making it."""
-
-    which: SampleFilter  # the design's, with its machine
-    frame: arrays.Frame
-    drawn: mixture.Mixture
-    trade: Trade
-    seats: int
-    notes: list[str] = field(default_factory=list)
-
-
-def plan(project: Project, design: Design) -> Plan:
-    """Draw in memory: the same design over the same frame always gives the same samples."""
-    _check(design)
-    which = replace(design.which, machine=design.machine.pk if design.machine else None)
-    if which.lacks_machine:
-        raise CannotDraw(_("The frame asks what a machine says: choose the machine."))
-    frame = arrays.frame(project, which)
-    if not frame.pool.size:
-        raise CannotDraw(_("No sample is in the frame: widen the filter or import samples."))
-    main, audit = _amounts(design, frame)
-    strategy = STRATEGIES[design.strategy]()
-    drawn = mixture.draw(frame.pool, strategy, main, audit, np.random.default_rng(design.seed))
-    bargain = trade(frame.pool, drawn)
-    notes = [*_notes(project, design, frame, main + audit), *_people_notes(design)]
-    return Plan(which, frame, drawn, bargain, bargain.samples * design.overlap, notes)
-
-
-def _check(design):
-    if design.codebook is None or not design.codebook.is_published:
-        raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
-    if design.seed < 0:
-        raise CannotDraw(_("A seed is a whole number, not below 0."))
-    if design.strategy not in STRATEGIES:
-        raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
-    if "probabilities" in STRATEGIES[design.strategy].needs:
-        if design.machine is None:
-            raise CannotDraw(_("This strategy needs a machine: start a label run first."))
-        if not design.machine.suggestions.exists():
-            raise CannotDraw(_("This machine has not labelled anything yet: start a label run."))
-
-
-def _amounts(design, frame):
-    """How many samples the strategy takes and how many the audit takes."""
-    try:
-        audit = 0 if design.audit.strip() in NOTHING else _audit(design.audit, frame)
-        main = (
-            0 if audit and design.budget.strip() in NOTHING else budget(design.budget, frame.pool)
-        )
-    except ValueError as error:
-        raise CannotDraw(str(error)) from error
-    if main + audit == 0:
-        raise CannotDraw(_("This budget draws no sample: every sample is above the threshold."))
-    return main, audit
-
-
-def _audit(wish, frame):
-    if "confidence_below" in read(wish.strip()):
-        raise CannotDraw(_("The audit part is drawn by lot: give it in samples or per cent."))
-    return budget(wish.strip(), frame.pool)
-
-
-def _notes(project, design, frame, wanted):
-    size = frame.pool.size
-    stated = [read(wish.strip()) for wish in (design.budget, design.audit) if wish.strip()]
-    if max(wanted, sum(wish.get("samples", 0) for wish in stated)) > size:
-        yield ngettext(
-            "The frame holds %(n)d sample: all of it is drawn.",
-            "The frame holds %(n)d samples: all of them are drawn.",
-            size,
-        ) % {"n": size}
-    if design.machine and design.machine.codebook_id != design.codebook.pk:
-        yield _("The machine followed another edition of the codebook than this round will.")
-    if frame.pool.confidence is not None and design.strategy != "uniform":
-        unknown = int(np.isnan(frame.pool.confidence).sum())
-        if unknown:
-            yield ngettext(
-                "%(n)d sample of the frame has no stated confidence and comes first.",
-                "%(n)d samples of the frame have no stated confidence and come first.",
-                unknown,
-            ) % {"n": unknown}
-
-
-def _people_notes(design):
-    people = len(design.annotators)
-    if not people:
-        yield _("Nobody is asked to work in it yet: add annotators on its page.")
-    elif people < design.overlap:
-        yield ngettext(
-            "Each sample asks for %(overlap)d answers, but %(people)d person is asked: add more.",
-            "Each sample asks for %(overlap)d answers, but %(people)d people are asked: add more.",
-            people,
-        ) % {"overlap": design.overlap, "people": people}
 
 
 def draw_round(
@@ -180,8 +42,8 @@ def draw_round(
     if drawn := _drawn_already(project, design.key, wait):
         return drawn
     clear_abandoned_draws(project)
-    planned = plan(project, design)
-    later = not wait and planned.seats > AT_ONCE
+    planned = plan(project, design, quick=not wait)
+    later = not wait and (planned.drawn is None or planned.seats > AT_ONCE)
     round_ = _begin(project, design, planned, created_by, now() if later else now() + LEASE)
     if not later:
         _write(round_, planned)
@@ -297,8 +159,8 @@ def _outcome(parameters, planned):
     return {
         "parameters": {
             **parameters,
-            "samples": planned.trade.samples,
-            "audit_samples": planned.trade.audit,
+            "samples": planned.samples,
+            "audit_samples": planned.audit,
             "notes": planned.notes,
         },
         "frame": {

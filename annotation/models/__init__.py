@@ -3,6 +3,7 @@
 from annotation.models.account import Invitation, SignInAttempt, User
 from annotation.models.answer import Adjudication, Annotation, CodebookNote
 from annotation.models.codebook import Codebook, Label
+from annotation.models.features import FeatureTable
 from annotation.models.machine import MachineAnnotator, Suggestion
 from annotation.models.project import Membership, Project
 from annotation.models.release import Release
@@ -15,6 +16,7 @@ __all__ = [
     "Assignment",
     "Codebook",
     "CodebookNote",
+    "FeatureTable",
     "Invitation",
     "Label",
     "MachineAnnotator",

@@ -125,7 +125,7 @@ def preview(request, project_id):
     planned, problem = None, ""
     if form.is_valid():
         try:
-            planned = draws.plan(project, form.design())
+            planned = draws.plan(project, form.design(), quick=True)
         except draws.CannotDraw as error:
             problem = str(error)
     return _design_page(request, project, form, planned=planned, problem=problem)

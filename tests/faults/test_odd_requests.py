@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import stack
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 THROW = """
 import json

@@ -1,0 +1,171 @@
+"""What a round would be: its design, and the draw that follows from it, made in memory."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from annotation import arrays
+from annotation.actions.features import make_features
+from annotation.filters import SampleFilter
+from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample, User
+from synthlab.science.selection import STRATEGIES, mixture
+from synthlab.science.selection.budget import budget, read
+from synthlab.science.selection.trade import Trade, trade
+
+NOTHING = ("", "0", "0%")
+POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)
+
+
+class CannotDraw(ValueError):
+    """The round cannot be drawn as designed; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a manager decides about a round. Budget and audit are as people write them: 200, 15%."""
+
+    codebook: Codebook | None
+    strategy: str
+    budget: str
+    seed: int
+    audit: str = ""
+    machine: MachineAnnotator | None = None
+    which: SampleFilter = POOL
+    name: str = ""
+    purpose: str = Round.Purpose.REVIEW
+    overlap: int = 1
+    blind: bool = True
+    annotators: tuple[User, ...] = ()
+    look: bool = False  # a manager looks at what was drawn before people are asked
+    key: uuid.UUID | None = None  # a draw that is sent twice is made once
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The draw as it would be made now, and what a manager should know before making it."""
+
+    which: SampleFilter  # the design's, with its machine
+    frame: arrays.Frame
+    samples: int
+    audit: int
+    seats: int
+    drawn: mixture.Mixture | None = None  # None: only the worker draws by this strategy
+    trade: Trade | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
+    """Draw in memory: the same design over the same frame always gives the same samples.
+
+    A `quick` plan leaves the draw itself out where the strategy takes longer than a page may.
+    """
+    _check(design)
+    which = replace(design.which, machine=design.machine.pk if design.machine else None)
+    if which.lacks_machine:
+        raise CannotDraw(_("The frame asks what a machine says: choose the machine."))
+    frame = arrays.frame(project, which)
+    if not frame.pool.size:
+        raise CannotDraw(_("No sample is in the frame: widen the filter or import samples."))
+    main, audit = _amounts(design, frame)
+    notes = [*_notes(project, design, frame, main + audit), *_people_notes(design)]
+    if quick and takes_long(design.strategy):
+        samples = min(main + audit, frame.pool.size)
+        return Plan(which, frame, samples, audit, samples * design.overlap, notes=notes)
+    return _drawn(project, design, Plan(which, frame, main, audit, 0, notes=notes))
+
+
+def takes_long(strategy: str) -> bool:
+    """Does it need more than the columns that are stored with each suggestion?"""
+    return bool(set(STRATEGIES[strategy].needs) & {"features"})
+
+
+def _drawn(project, design, planned):
+    strategy = STRATEGIES[design.strategy]()
+    if "features" in strategy.needs:
+        make_features(project)
+    frame = arrays.with_signals(planned.frame, project, planned.which, strategy.needs)
+    rng = np.random.default_rng(design.seed)
+    try:
+        drawn = mixture.draw(frame.pool, strategy, planned.samples, planned.audit, rng)
+    except ValueError as error:
+        raise CannotDraw(str(error)) from error
+    bargain = trade(frame.pool, drawn)
+    return replace(
+        planned,
+        frame=frame,
+        samples=bargain.samples,
+        audit=bargain.audit,
+        seats=bargain.samples * design.overlap,
+        drawn=drawn,
+        trade=bargain,
+    )
+
+
+def _check(design):
+    if design.codebook is None or not design.codebook.is_published:
+        raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
+    if design.seed < 0:
+        raise CannotDraw(_("A seed is a whole number, not below 0."))
+    if design.strategy not in STRATEGIES:
+        raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
+    if "probabilities" in STRATEGIES[design.strategy].needs:
+        if design.machine is None:
+            raise CannotDraw(_("This strategy needs a machine: start a label run first."))
+        if not design.machine.suggestions.exists():
+            raise CannotDraw(_("This machine has not labelled anything yet: start a label run."))
+
+
+def _amounts(design, frame):
+    """How many samples the strategy takes and how many the audit takes."""
+    try:
+        audit = 0 if design.audit.strip() in NOTHING else _audit(design.audit, frame)
+        main = (
+            0 if audit and design.budget.strip() in NOTHING else budget(design.budget, frame.pool)
+        )
+    except ValueError as error:
+        raise CannotDraw(str(error)) from error
+    if main + audit == 0:
+        raise CannotDraw(_("This budget draws no sample: every sample is above the threshold."))
+    return main, audit
+
+
+def _audit(wish, frame):
+    if "confidence_below" in read(wish.strip()):
+        raise CannotDraw(_("The audit part is drawn by lot: give it in samples or per cent."))
+    return budget(wish.strip(), frame.pool)
+
+
+def _notes(project, design, frame, wanted):
+    size = frame.pool.size
+    stated = [read(wish.strip()) for wish in (design.budget, design.audit) if wish.strip()]
+    if max(wanted, sum(wish.get("samples", 0) for wish in stated)) > size:
+        yield ngettext(
+            "The frame holds %(n)d sample: all of it is drawn.",
+            "The frame holds %(n)d samples: all of them are drawn.",
+            size,
+        ) % {"n": size}
+    if design.machine and design.machine.codebook_id != design.codebook.pk:
+        yield _("The machine followed another edition of the codebook than this round will.")
+    if frame.pool.confidence is not None and design.strategy != "uniform":
+        unknown = int(np.isnan(frame.pool.confidence).sum())
+        if unknown:
+            yield ngettext(
+                "%(n)d sample of the frame has no stated confidence and comes first.",
+                "%(n)d samples of the frame have no stated confidence and come first.",
+                unknown,
+            ) % {"n": unknown}
+
+
+def _people_notes(design):
+    people = len(design.annotators)
+    if not people:
+        yield _("Nobody is asked to work in it yet: add annotators on its page.")
+    elif people < design.overlap:
+        yield ngettext(
+            "Each sample asks for %(overlap)d answers, but %(people)d person is asked: add more.",
+            "Each sample asks for %(overlap)d answers, but %(people)d people are asked: add more.",
+            people,
+        ) % {"overlap": design.overlap, "people": people}
