@@ -67,25 +67,29 @@ def written_release(project, manager):
 
 
 class World:
-    """One project with a row of every kind, and users of every role."""
+    """One project with a row of every kind, and users of every role; all texts hold the mark."""
 
-    def __init__(self):
-        project = f.make_project()
-        draft_parent = f.make_codebook(project)
+    def __init__(self, mark="own"):
+        project = f.make_project(name=f"{mark} project")
+        older = f.make_codebook(project, question=mark, instructions=mark)
+        draft_parent = f.make_codebook(project, question=mark, instructions=mark)
         draft = f.make_codebook(project, published=False)
         manager = f.make_manager(project)
         annotator, adjudicator = f.make_annotator(project), f.make_adjudicator(project)
         people = [manager, annotator, adjudicator]
-        round_ = f.make_round(project, annotators=people)
-        second = f.make_round(project, annotators=people)
-        machine = f.make_machine(project, draft_parent)
-        item = round_.items.first()
+        texts = [f"{mark} {number}" for number in range(3)]
+        round_ = f.make_round(project, texts, people, name=mark)
+        second = f.make_round(project, texts, people, name=mark)
+        machine = f.make_machine(project, draft_parent, name=mark)
+        item, middle, last = round_.items.order_by("rank")
+        f.make_suggestion(machine, item.sample, {"yes": 0.75, "no": 0.25})
         # An answer can be changed by whoever gave it, so each role has one of their own.
         self.answers = {
-            "annotator": f.make_annotation(item, annotator, "yes").pk,
-            "manager": f.make_annotation(round_.items.last(), manager, "yes").pk,
+            "annotator": f.make_annotation(item, annotator, "yes", comment=mark).pk,
+            "adjudicator": f.make_annotation(middle, adjudicator, "no", comment=mark).pk,
+            "manager": f.make_annotation(last, manager, "yes", comment=mark).pk,
         }
-        connection = f.make_connection(created_by=manager, shared=False)
+        connection = f.make_connection(created_by=manager, shared=False, name=mark)
         run = Run.objects.create(project=project, connection=connection, machine=machine)
         slot = Slot.objects.create(run=run, index=0, sample=item.sample)
         attempt = Attempt.objects.create(slot=slot, number=1, step=0)
@@ -94,11 +98,11 @@ class World:
             connection=connection,
             attempt=attempt,
             request_hash="0",
-            request={},
+            request={"asked": mark},
             model_asked="m",
         )
         note = CodebookNote.objects.create(
-            project=project, codebook=draft_parent, text="?", author=manager
+            project=project, codebook=draft_parent, text=mark, author=manager
         )
         invite(project, Membership.Role.ANNOTATOR, manager)
         self.users = {
@@ -113,12 +117,12 @@ class World:
             "project_id": project.pk,
             "codebook_id": draft_parent.pk,
             "draft_id": draft.pk,
-            "other_id": draft.pk,
+            "other_id": older.pk,
             "round_id": round_.pk,
             "item_id": item.pk,
             "sample_id": item.sample_id,
             "machine_id": machine.pk,
-            "import_id": SampleImport.objects.create(project=project, file_name="a.csv").pk,
+            "import_id": SampleImport.objects.create(project=project, file_name=mark).pk,
             "release_id": written_release(project, manager).pk,
             "run_id": run.pk,
             "call_id": call.pk,
@@ -126,7 +130,7 @@ class World:
             "connection_id": connection.pk,
             "note_id": note.pk,
             "invitation_id": project.invitations.get().pk,
-            "host_id": AllowedHost.objects.create(host="models.example").pk,
+            "host_id": AllowedHost.objects.create(host=f"models{len(mark)}.example").pk,
             "token": "not-a-token",
             "user_id": annotator.pk,
             "membership_id": f.make_annotator(project).memberships.get().pk,
@@ -134,7 +138,8 @@ class World:
         }
         # Each person holds a seat of their own in the second round.
         self.seats = {}
-        for role, user in [("manager", manager), ("annotator", annotator)]:
+        for user in people:
+            role = user.memberships.get().role
             seat = second.assignments.open().first()
             second.assignments.filter(pk=seat.pk).update(state="leased", annotator=user)
             self.seats[role] = seat.pk
@@ -182,34 +187,60 @@ def test_a03_the_matrix_of_roles_and_methods_is_as_declared(world, route, entry)
             status = world.ask(role, method, route)
             said = f"{method} {route} as {role} answers {status}"
             assert status < 500, said
-            if admitted(entry, role):
-                continue  # what they find there is for the page's own tests
+            if admitted(entry, role):  # what they find is for the test below and the page's own
+                assert status == 405 or method in {"GET", "POST"}, said
+                continue
             if role == "anonymous":
                 assert status in {302, 405}, said
             else:
                 assert status in {404, 405}, said
 
 
-@pytest.mark.parametrize("role", ["manager"])
-@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
-def test_a03_a_manager_finds_what_is_declared_for_managers(world, route, entry, role):
-    if access.MANAGER not in entry.callback.roles:
-        return
-    found = [world.ask(role, method, route) for method in ("GET", "POST")]
-    assert any(status not in {404, 405} for status in found), f"{route}: {found}"
+# Of those whom a view admits, these find something at the addresses of this world.
+AT_HOME = {
+    access.ANYONE: {"anonymous"},
+    access.SIGNED_IN: set(ROLES) - {"anonymous"},
+    access.MANAGING: {"manager", "superuser"},
+}
 
 
 @pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
-def test_a06_no_post_gets_in_without_a_token(world, route, entry):
-    for headers in (
-        {},
-        {"HX-Request": "true"},
-        {"Origin": "https://evil.example"},
-    ):
-        client = Client(enforce_csrf_checks=True)
-        client.force_login(world.users["manager"])
-        response = client.post(world.path(route, "manager"), headers=headers)
-        assert response.status_code in {403, 404, 405}, f"/{route} {headers}"
+def test_a03_whoever_is_declared_finds_something(world, route, entry):
+    for declared in entry.callback.roles:
+        for role in AT_HOME.get(declared, {declared}):
+            found = [world.ask(role, method, route) for method in ("GET", "POST")]
+            assert any(status not in {404, 405} for status in found), f"{route} {role}: {found}"
+
+
+def test_a03_a_connection_of_another_manager_does_not_exist(world):
+    for route in ("connections/<int:connection_id>/", "connections/<int:connection_id>/probe/"):
+        for method in METHODS:
+            assert world.ask("foreign_manager", method, route) in {404, 405}
+
+
+TOKEN = "a" * 32  # in the cookie and in the form: what a page of ours sends
+EVIL = ("https://evil.example", "http://evil.testserver", "http://testserver:81", "null")
+
+
+def posted(world, route, form, **headers):
+    """The status of a manager's POST by a client that is checked as browsers are."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.users["manager"])
+    client.cookies["csrftoken"] = TOKEN
+    response = client.post(world.path(route, "manager"), form, headers=headers)
+    response.close()
+    return response.status_code
+
+
+@pytest.mark.parametrize(("route", "entry"), PATTERNS, ids=[route or "/" for route, _ in PATTERNS])
+def test_a06_no_post_gets_in_without_a_token_or_from_elsewhere(world, route, entry):
+    sent = {"csrfmiddlewaretoken": TOKEN}
+    for headers in ({}, {"HX-Request": "true"}, {"Origin": "http://testserver"}):
+        assert posted(world, route, {}, **headers) == 403, headers
+        assert posted(world, route, {"csrfmiddlewaretoken": "b" * 32}, **headers) == 403, headers
+    for origin in EVIL:
+        assert posted(world, route, sent, **{"Origin": origin, "HX-Request": "true"}) == 403
+    assert posted(world, route, sent, Origin="http://testserver") != 403, "nothing is checked"
 
 
 CLAIMS = {"rounds/<int:round_id>/review/"}  # opening it leases the samples that it shows
