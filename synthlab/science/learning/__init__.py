@@ -1,0 +1,1 @@
+"""Learning from people where a machine is wrong: evidence, models of it, and when to use them."""

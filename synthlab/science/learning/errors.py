@@ -1,0 +1,205 @@
+"""Where is the machine wrong, and what would people say instead? Learnt from their answers so far.
+
+The error model is P(wrong | evidence), the corrector P(label | evidence): both L2 logistic
+regressions on standardised evidence, every prediction for a sample with a person's answer made
+without that answer (cross-fitting, Chernozhukov et al. 2018, section 3). The doubt that the machine
+states itself is the starting point: its columns are penalised least, those of the text most.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthlab.science.learning.evidence import Evidence
+from synthlab.science.learning.student import FOLDS, MOST_LABELS, folds, teach
+
+FEWEST_ANSWERS = 20  # people's answers below which nothing is learnt
+MOST_ANSWERS = (
+    4000  # people's answers that a model is fitted on, chosen by lot where there are more
+)
+CORRECTABLE = 150  # labels above which no corrector is tried
+PER_LABEL = 3  # people's answers for each label in use below which no corrector is tried
+GENTLE = 10.0  # penalty of the two numbers that stretch chances
+LEAD = 0.25  # by which the corrector's label must be likelier than the machine's
+TRUST = {  # scale of the columns, so that one penalty weighs on each kind as much as it should
+    "raw": {"doubt": 3.0, "number": 0.0, "label": 0.0, "text": 0.0},
+    "wrong": {"doubt": 3.0, "number": 0.5, "label": 0.3, "text": 0.1},
+    "label": {"doubt": 2.0, "number": 0.5, "label": 0.5, "text": 0.15},
+}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """For every sample: the label to release, how likely people disagree, what that comes from.
+
+    `scores` names the chance that won on people's answers: "raw" (the machine's own doubt, made a
+    probability), "error" (error model) or "both" (error model and corrector). `losses` are their
+    held-out log losses per answer; empty where too few people answered.
+    """
+
+    labels: np.ndarray  # (size,): codes
+    error: np.ndarray  # (size,): P(people would not say the label to release), in (0, 1)
+    machine_error: np.ndarray  # (size,): the same for the machine's label
+    corrected: np.ndarray  # (size,): bool, the label to release is not the machine's
+    scores: str
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a model is taught: evidence, the machine's answers, and people's on some rows."""
+
+    evidence: Evidence
+    answers: np.ndarray  # (size,): codes of the machine
+    labels: int
+    rows: np.ndarray  # rows with a person's answer
+    said: np.ndarray  # (rows,): people's codes
+
+
+def learn(
+    evidence: Evidence,
+    answers: np.ndarray,
+    known: np.ndarray,
+    labels: int,
+    rng: np.random.Generator,
+    *,
+    correct: bool = True,
+) -> Learned:
+    """Fit on the rows where `known` is not negative; the seed decides folds and subsamples.
+
+    With fewer than 20 answers, or without `correct`, no label is corrected. People's own answers
+    are not put in: `labels` of rows that they labelled are predictions as everywhere else.
+    """
+    lesson = Lesson(evidence, answers, labels, *_taught(known, rng))
+    if len(lesson.rows) < FEWEST_ANSWERS:
+        return _untaught(lesson)
+    fold = np.full(len(answers), -1)
+    fold[lesson.rows] = folds(lesson.said, rng)
+    chances, corrector = _cross_fitted(lesson, fold)
+    losses = {name: log_loss(p[lesson.rows], _wrong(lesson)) for name, p in chances.items()}
+    best = min(losses, key=lambda name: losses[name])
+    error = _calibrated(chances[best], lesson.rows, _wrong(lesson))
+    corrected = np.zeros(len(answers), dtype=bool)
+    if correct and corrector is not None:
+        corrected = gate(corrector, lesson)
+    if corrector is None or not corrected.any():
+        return Learned(answers, error, error, corrected, best, losses)
+    released = np.where(corrected, corrector.argmax(axis=1), answers)
+    remaining = np.where(corrected, 1 - corrector.max(axis=1), chances[best])
+    still = released[lesson.rows] != lesson.said
+    remaining = _calibrated(remaining, lesson.rows, still)
+    return Learned(released, remaining, error, corrected, best, losses)
+
+
+def gate(corrector: np.ndarray, lesson: Lesson) -> np.ndarray:
+    """(size,), bool: where the corrector's label is released. Nowhere if it has not proved itself.
+
+    It has where, on people's answers it did not see, its replacements put more right than wrong by
+    over one standard error. `corrector` is (size, labels), held out on the lesson's rows.
+    """
+    best, at = corrector.argmax(axis=1), np.arange(len(lesson.answers))
+    lead = corrector[at, best] - corrector[at, lesson.answers]
+    leads = (lead > LEAD) & (best != lesson.answers)
+    here = leads[lesson.rows]
+    right = (best[lesson.rows] == lesson.said).astype(int)
+    gain = (right - (lesson.answers[lesson.rows] == lesson.said))[here]
+    proved = gain.sum() > np.sqrt((gain**2).sum())
+    return leads if proved else np.zeros_like(leads)
+
+
+def log_loss(chance: np.ndarray, happened: np.ndarray) -> float:
+    """Mean of -log of the probability given to what happened (natural logarithm)."""
+    inside = _inside(chance)
+    return float(-np.mean(np.where(happened, np.log(inside), np.log1p(-inside))))
+
+
+def _calibrated(chance: np.ndarray, rows: np.ndarray, happened: np.ndarray) -> np.ndarray:
+    """Chances stretched or shrunk in log-odds to fit what happened on rows where they are held out.
+
+    Platt (1999): penalised models are too timid, and an audit is planned from sums of chances.
+    """
+    odds = _log_odds(chance)[:, None]
+    scale = max(1e-9, float(odds[rows].std()))
+    student = teach(odds[rows] / scale, happened.astype(int), 2, penalty=GENTLE)
+    slope = student.weights[-1, 0]
+    if len(student.told_apart) < 2 or slope <= 0:
+        return _inside(chance)
+    return _inside(student.beliefs(odds / scale)[:, 1])
+
+
+def _taught(known: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.flatnonzero(known >= 0)
+    if len(rows) > MOST_ANSWERS:
+        rows = np.sort(rng.choice(rows, MOST_ANSWERS, replace=False))
+    return rows, known[rows]
+
+
+def _untaught(lesson: Lesson) -> Learned:
+    """The machine's own doubt, as it is; unknown doubt is the greatest there is."""
+    doubt = lesson.evidence.doubt
+    error = _inside(np.where(np.isnan(doubt), 1.0, doubt))
+    return Learned(lesson.answers, error, error, np.zeros(len(doubt), dtype=bool), "raw", {})
+
+
+def _cross_fitted(
+    lesson: Lesson, fold: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Each chance of an error for all rows, and the corrector, held out where people answered."""
+    wrong = _wrong(lesson).astype(int)
+    chances = {
+        score: _inside(_held_out(lesson, _scaled(lesson.evidence, model), wrong, 2, fold)[:, 1])
+        for score, model in (("raw", "raw"), ("error", "wrong"))
+    }
+    if not _correctable(lesson):
+        return chances, None
+    table = _scaled(lesson.evidence, "label")
+    corrector = _held_out(lesson, table, lesson.said, lesson.labels, fold)
+    chances["both"] = _inside(_together(chances["error"], corrector, lesson))
+    return chances, corrector
+
+
+def _held_out(
+    lesson: Lesson, table: np.ndarray, codes: np.ndarray, labels: int, fold: np.ndarray
+) -> np.ndarray:
+    """(size, labels): of all that people answered, or without its own fold where they did."""
+    everything = teach(table[lesson.rows], codes, labels)
+    answer = everything.beliefs(table)
+    for held in range(FOLDS):
+        here, rest = np.flatnonzero(fold == held), fold[lesson.rows] != held
+        student = teach(table[lesson.rows[rest]], codes[rest], labels, like=everything)
+        answer[here] = student.beliefs(table[here])
+    return answer
+
+
+def _correctable(lesson: Lesson) -> bool:
+    """A corrector needs some answers a label to learn from."""
+    used = len(np.unique(lesson.said))
+    return 1 < used <= len(lesson.said) / PER_LABEL and lesson.labels <= CORRECTABLE
+
+
+def _together(error: np.ndarray, corrector: np.ndarray, lesson: Lesson) -> np.ndarray:
+    """The mean log-odds of both models, where the corrector knows the machine's label at all."""
+    counts = np.bincount(lesson.said, minlength=lesson.labels)
+    often = np.argsort(-counts, kind="stable")[:MOST_LABELS]
+    knows = np.isin(lesson.answers, often[counts[often] > 1])
+    other = 1 - corrector[np.arange(len(error)), lesson.answers]
+    odds = (_log_odds(error) + _log_odds(other)) / 2
+    return np.asarray(np.where(knows, 1 / (1 + np.exp(-odds)), error))
+
+
+def _wrong(lesson: Lesson) -> np.ndarray:
+    return np.asarray(lesson.said != lesson.answers[lesson.rows])
+
+
+def _scaled(evidence: Evidence, model: str) -> np.ndarray:
+    trust = np.array([TRUST[model][kind] for kind in evidence.kinds])
+    return np.asarray((evidence.table * trust)[:, trust > 0])
+
+
+def _inside(chance: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(chance, 1e-6, 1 - 1e-6))
+
+
+def _log_odds(chance: np.ndarray) -> np.ndarray:
+    inside = _inside(chance)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
