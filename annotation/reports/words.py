@@ -20,9 +20,20 @@ REASONS = {
     figures.NEVER_USED: gettext_lazy("nobody used this label"),
     figures.NEVER_GIVEN: gettext_lazy("the model never gave this label"),
     figures.TOO_FEW_ANSWERS: gettext_lazy("fewer than 10 effective answers"),
+    figures.TOO_ALIKE: gettext_lazy("the answers are too few or too alike for an interval"),
+    figures.RARE_LABELS: gettext_lazy("some labels have fewer than 10 effective answers"),
+    figures.EMPTY_STRATUM: gettext_lazy("a part of the frame has no answer"),
 }
 # Reasons that a better draw or more answers would mend; the others are facts about the answers.
-MENDABLE = {figures.NO_DRAW, figures.NO_ANSWERS, figures.NO_PAIRS, figures.TOO_FEW_ANSWERS}
+MENDABLE = {
+    figures.NO_DRAW,
+    figures.NO_ANSWERS,
+    figures.NO_PAIRS,
+    figures.TOO_FEW_ANSWERS,
+    figures.TOO_ALIKE,
+    figures.RARE_LABELS,
+    figures.EMPTY_STRATUM,
+}
 
 METHODS = {
     "wilson": gettext_lazy("Wilson"),
@@ -30,6 +41,9 @@ METHODS = {
     "hypergeometric": gettext_lazy("exact, finite set"),
     "bootstrap": gettext_lazy("bootstrap"),
     "census": gettext_lazy("whole set answered"),
+    "stratified": gettext_lazy("stratified, Korn–Graubard"),
+    "aipw": gettext_lazy("with the model’s help, AIPW"),
+    "ppi": gettext_lazy("with the model’s help, PPI++"),
 }
 
 

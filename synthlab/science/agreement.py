@@ -12,7 +12,14 @@ import numpy as np
 from synthlab.science import bootstrap as resampling
 from synthlab.science.bootstrap import Bootstrap, Groups
 from synthlab.science.estimation import Design, proportion
-from synthlab.science.figures import NO_DRAW, NO_PAIRS, ONE_LABEL, TOO_FEW_LABELS, Figure
+from synthlab.science.figures import (
+    NO_DRAW,
+    NO_PAIRS,
+    ONE_LABEL,
+    TOO_ALIKE,
+    TOO_FEW_LABELS,
+    Figure,
+)
 from synthlab.science.measures import Measure, PercentAgreement, counts, shares_of_pairs
 
 MISSING = -1
@@ -52,8 +59,18 @@ def agreement(
     values = resampling.replicate(
         groups, contributions, lambda totals: measure.value(totals, labels), bootstrap
     )
-    interval = resampling.interval(values, value, level, units.fraction(percent.n))
-    return Figure(value, percent.n, interval, method="bootstrap" if interval else "")
+    return _resampled(values, value, percent, units, level)
+
+
+def _resampled(
+    values: np.ndarray, value: float, percent: Figure, units: "_Units", level: float
+) -> Figure:
+    n, differing = percent.n, 1 - (percent.value or 0.0)
+    fraction = units.fraction(n)
+    interval = resampling.interval_below_one(values, value, differing, n, level, fraction)
+    if interval is None:
+        return Figure(None, n, reason=TOO_ALIKE)
+    return Figure(value, n, interval, method="bootstrap")
 
 
 def agreement_of_confusion(measure: Measure, matrix: np.ndarray, n: int | None = None) -> Figure:
@@ -131,7 +148,15 @@ def _mean_interval(
 
     values = resampling.replicate(groups, np.concatenate(each, axis=1), mean, bootstrap)
     n = max(figure.n for figure in known)
-    return resampling.interval(values, value, bootstrap.level, units.fraction(n))
+    return resampling.interval_below_one(
+        values, value, _differing(codes, design), n, bootstrap.level, units.fraction(n)
+    )
+
+
+def _differing(codes: np.ndarray, design: Design | None) -> float:
+    """The share of pairs of answers that differ, averaged over the labels."""
+    alike = multi_label_agreement(PercentAgreement(), codes, design, bootstrap=None).mean.value
+    return 1 - (alike or 0.0)
 
 
 @dataclass(frozen=True)
@@ -176,7 +201,8 @@ class _Units:
         """Weights have mean 1, so that corrections for small samples see the real number."""
         weights = np.ones(len(self.codes)) if self.design is None else self.design.weights
         strata = None if self.design is None else self.design.strata
-        return resampling.group(self.codes, weights / weights.mean(), strata)
+        together = self.design.clusters if self.design and self.design.clustered else None
+        return resampling.group(self.codes, weights / weights.mean(), strata, together)
 
 
 def _at_share(measure: Measure, units: _Units, n: int, share: float) -> float:

@@ -13,7 +13,13 @@ from synthlab.science import bootstrap as resampling
 from synthlab.science.agreement import DEFAULT, MISSING
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.estimation import Design, effective_size, proportion
-from synthlab.science.figures import NEVER_GIVEN, NEVER_USED, TOO_FEW_ANSWERS, Figure
+from synthlab.science.figures import (
+    NEVER_GIVEN,
+    NEVER_USED,
+    RARE_LABELS,
+    TOO_FEW_ANSWERS,
+    Figure,
+)
 
 ENOUGH = 10  # effective answers below which an F1 would mislead
 
@@ -94,6 +100,10 @@ def _compare(
         _label_figures(said[:, label], given[:, label], design, bootstrap.level)
         for label in range(said.shape[1])
     )
+    used = (said | given).any(axis=0)
+    rare = any(label.n_eff < ENOUGH for label, by_any in zip(labels, used, strict=True) if by_any)
+    if rare and accuracy.method != "census":
+        return Comparison(accuracy, labels, Figure(None, accuracy.n, reason=RARE_LABELS))
     return Comparison(accuracy, labels, _macro_f1(said, given, design, bootstrap))
 
 
@@ -138,12 +148,17 @@ def _dice(overlap: float) -> float:
 def _macro_f1(
     said: np.ndarray, given: np.ndarray, design: Design | None, bootstrap: Bootstrap
 ) -> Figure:
-    """The mean F1 of the labels that either side used, rare ones included."""
+    """The mean F1 of the labels that either side used, rare ones included.
+
+    Its caller hides it where a label is too rare in the answers to have an F1 of its own: the
+    mean would rest on chance, and labels that nobody met yet would be missing from it.
+    """
     n = len(said)
     weights = np.ones(n) if design is None else design.weights
     profile = (2 * said + given).astype(int)
     strata = None if design is None else design.strata
-    groups = resampling.group(profile, weights, strata)
+    together = design.clusters if design is not None and design.clustered else None
+    groups = resampling.group(profile, weights, strata, together)
     first = groups.first
     cells = np.concatenate([said[first] & given[first], said[first]], axis=1).astype(float)
     columns = np.concatenate([cells, given[first]], axis=1)
@@ -164,7 +179,7 @@ def _macro_f1(
         return Figure(value, n, (low, value), method="korn_graubard")
     fraction = 0.0 if design is None else n / design.size
     values = resampling.replicate(groups, columns, mean, bootstrap)
-    interval = resampling.interval(values, value, bootstrap.level, fraction)
+    interval = resampling.interval_below_one(values, value, 1 - value, n, bootstrap.level, fraction)
     return Figure(value, n, interval, method="bootstrap" if interval else "")
 
 

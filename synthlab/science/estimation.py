@@ -12,13 +12,18 @@ cap at n keeps it from being narrower than that of n answers out of an endless f
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
 
-from synthlab.science.figures import NO_ANSWERS, NO_DRAW, Figure
+from synthlab.science.figures import EMPTY_STRATUM, NO_ANSWERS, NO_DRAW, Figure
+from synthlab.science.intervals import (
+    clopper_pearson_interval,
+    hypergeometric_interval,
+    shrunk_for_small,
+    wilson_interval,
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,15 @@ class Design:
     """How the answered samples were drawn, as arrays aligned with them.
 
     `inclusion` NaN means: not drawn by chance, so this answer measures nothing. `frame` is the
-    number of samples drawn from (unstated: what the inclusions imply). Strata are resampled apart.
+    number of samples drawn from (unstated: what the inclusions imply). Strata, in which a fixed
+    number was drawn, are measured and resampled apart. Answers of one cluster (copies of one
+    text) are taken for one draw: a text that came up twice tells little more than once.
     """
 
     inclusion: np.ndarray
     frame: int | None = None
     strata: np.ndarray | None = None
+    clusters: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         known = self.inclusion[~np.isnan(self.inclusion)]
@@ -59,8 +67,22 @@ class Design:
         if domain:
             share = self.weights[mask].sum() / max(self.weights.sum(), 1e-300)
             frame = math.ceil(self.size * float(share) - 1e-9)
-        strata = None if self.strata is None else self.strata[mask]
-        return Design(self.inclusion[mask], frame, strata)
+        # How many of a domain a stratum gives is chance: its variance is then that of no strata.
+        strata = None if self.strata is None or domain else self.strata[mask]
+        clusters = None if self.clusters is None else self.clusters[mask]
+        return Design(self.inclusion[mask], frame, strata, clusters)
+
+    @cached_property
+    def clustered(self) -> bool:
+        """Does any cluster hold two answers?"""
+        return self.clusters is not None and len(np.unique(self.clusters)) < len(self.clusters)
+
+    @cached_property
+    def drawn_together(self) -> np.ndarray:
+        """The number of each answer's cluster, from 0 on; its own where nothing is clustered."""
+        if self.clusters is None:
+            return np.arange(len(self.inclusion))
+        return np.asarray(np.unique(self.clusters, return_inverse=True)[1]).reshape(-1)
 
 
 def proportion(values: np.ndarray, design: Design | None, level: float = 0.95) -> Figure:
@@ -82,27 +104,69 @@ def hajek_proportion(values: np.ndarray, design: Design, level: float = 0.95) ->
     if n == design.size:
         value = float(y.mean())
         return Figure(value, n, (value, value), n_eff=float(n), method="census")
-    if np.ptp(kept.inclusion) < 1e-12 and np.isin(y, (0, 1)).all():
+    even = np.ptp(kept.inclusion) < 1e-12 and not kept.clustered
+    if even and np.isin(y, (0, 1)).all():
         low, high = hypergeometric_interval(int(y.sum()), n, design.size, level)
         value = float(y.mean())
         return Figure(value, n, (low, high), n_eff=float(n), method="hypergeometric")
-    return _korn_graubard(y, kept.inclusion, level)
+    return _korn_graubard(y, kept, level)
 
 
-def _korn_graubard(y: np.ndarray, inclusion: np.ndarray, level: float) -> Figure:
-    n, w = len(y), 1 / inclusion
-    if np.ptp(y) == 0:
-        value, n_eff = float(y[0]), effective_size(w)
+def _korn_graubard(y: np.ndarray, design: Design, level: float) -> Figure:
+    n, w = len(y), design.weights
+    value = float(np.clip((w * y).sum() / w.sum(), 0, 1))
+    units = int(design.drawn_together.max()) + 1
+    variance = 0.0 if np.ptp(y) == 0 else variance_of_mean(y, design)
+    if variance > 0:
+        n_eff = min(units, value * (1 - value) / variance)
     else:
-        value = float((w * y).sum() / w.sum())
-        variance = float(((1 - inclusion) * (w * (y - value)) ** 2).sum() / w.sum() ** 2)
-        n_eff = min(n, value * (1 - value) / variance) if variance > 0 else effective_size(w)
-    # Korn & Graubard shrink n_eff by (t(n - 1) / t(degrees of freedom))^2. That is 1 for draws
-    # without clusters; the normal quantile above keeps small, unevenly weighted draws honest.
-    tail = (1 + level) / 2
-    n_eff *= float(stats.norm.ppf(tail) / stats.t.ppf(tail, max(n - 1, 1))) ** 2
+        n_eff = effective_size(np.bincount(design.drawn_together, weights=w))
+    n_eff = shrunk_for_small(n_eff, units, level)
     interval = clopper_pearson_interval(n_eff * value, n_eff, level)
     return Figure(value, n, interval, n_eff=n_eff, method="korn_graubard")
+
+
+def variance_of_mean(y: np.ndarray, design: Design) -> float:
+    """The variance of Hajek's mean of any numbers, of a design in which every answer measures.
+
+    Linearised: the deviations from the mean, weighted, are summed by cluster and squared; within
+    strata their mean is taken off, as a fixed number was drawn there (Saerndal, Swensson &
+    Wretman 1992, "Model Assisted Survey Sampling", 5.7 and 7.2). A stratum of one answer, which
+    cannot tell how much it varies, keeps its deviation from the mean of all.
+    """
+    w = design.weights
+    apart = np.sqrt(1 - design.inclusion) * w * (y - (w * y).sum() / w.sum()) / w.sum()
+    sums = np.bincount(design.drawn_together, weights=apart)
+    units = len(sums)
+    if design.strata is None:
+        return float((sums**2).sum()) * (units / max(units - 1, 1) if design.clustered else 1.0)
+    stratum = np.zeros(units, dtype=int)
+    stratum[design.drawn_together] = np.unique(design.strata, return_inverse=True)[1].reshape(-1)
+    drawn = np.bincount(stratum)
+    centre = np.where(drawn > 1, np.bincount(stratum, weights=sums) / drawn, 0)
+    spread = np.bincount(stratum, weights=(sums - centre[stratum]) ** 2)
+    return float((spread * drawn / np.maximum(drawn - 1, 1)).sum())
+
+
+def stratified_proportion(
+    values: np.ndarray, strata: np.ndarray, sizes: dict[int, int], level: float = 0.95
+) -> Figure:
+    """The share of a frame that was cut into strata, each drawn from by lot: sum N_h / N mean_h.
+
+    `sizes` has the number of samples in every stratum of the frame. Who did not answer (NaN) is
+    taken to be like those who did in the same stratum. Cochran (1977), section 5.3.
+    """
+    y = np.asarray(values, dtype=float)
+    known = ~np.isnan(y)
+    y, stratum = y[known], np.asarray(strata)[known]
+    if len(y) == 0:
+        return Figure(None, 0, reason=NO_ANSWERS)
+    names, place, answers = np.unique(stratum, return_inverse=True, return_counts=True)
+    if set(names.tolist()) != {name for name, size in sizes.items() if size}:
+        return Figure(None, len(y), reason=EMPTY_STRATUM)
+    chances = answers / np.array([sizes[name] for name in names.tolist()])
+    design = Design(chances[place.reshape(-1)], sum(sizes.values()), stratum)
+    return replace(hajek_proportion(y, design, level), method="stratified")
 
 
 def naive_proportion(values: np.ndarray, level: float = 0.95) -> Figure:
@@ -115,38 +179,6 @@ def naive_proportion(values: np.ndarray, level: float = 0.95) -> Figure:
     n, value = len(y), float(y.mean())
     interval = wilson_interval(value, n, level)
     return Figure(value, n, interval, n_eff=float(n), method="wilson")
-
-
-def wilson_interval(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    z = float(stats.norm.ppf((1 + level) / 2))
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def clopper_pearson_interval(x: float, n: float, level: float = 0.95) -> tuple[float, float]:
-    """The exact binomial interval of x in n; neither need be whole (Korn & Graubard)."""
-    tail = (1 - level) / 2
-    low = 0.0 if x <= 0 else float(stats.beta.ppf(tail, x, n - x + 1))
-    high = 1.0 if x >= n else float(stats.beta.ppf(1 - tail, x + 1, n - x))
-    return low, high
-
-
-def hypergeometric_interval(x: int, n: int, frame: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of the share in a frame of which n were drawn evenly and x had it."""
-    return 1 - _largest_share(n - x, n, frame, level), _largest_share(x, n, frame, level)
-
-
-def _largest_share(x: int, n: int, frame: int, level: float) -> float:
-    """The largest share under which so few as x are not yet too unlikely, found by bisection."""
-    low, high = x, frame - n + x  # what was seen bounds the count from both sides
-    while low < high:
-        middle = (low + high + 1) // 2
-        if stats.hypergeom.cdf(x, frame, middle, n) > (1 - level) / 2:
-            low = middle
-        else:
-            high = middle - 1
-    return low / frame
 
 
 def effective_size(weights: np.ndarray) -> float:

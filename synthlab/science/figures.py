@@ -12,6 +12,9 @@ TOO_FEW_LABELS = "there are fewer than two labels"
 NEVER_USED = "nobody used this label"
 NEVER_GIVEN = "the model never gave this label"
 TOO_FEW_ANSWERS = "fewer than 10 effective answers"
+TOO_ALIKE = "the answers are too few or too alike for an interval"
+RARE_LABELS = "some labels have fewer than 10 effective answers"
+EMPTY_STRATUM = "a part of the frame has no answer"
 
 REASONS = (
     ONE_LABEL,
@@ -23,6 +26,9 @@ REASONS = (
     NEVER_USED,
     NEVER_GIVEN,
     TOO_FEW_ANSWERS,
+    TOO_ALIKE,
+    RARE_LABELS,
+    EMPTY_STRATUM,
 )
 
 

@@ -13,6 +13,7 @@ from synthlab.science.figures import (
     NEVER_USED,
     NO_ANSWERS,
     NO_DRAW,
+    RARE_LABELS,
     TOO_FEW_ANSWERS,
 )
 
@@ -38,8 +39,9 @@ def test_it_agrees_with_sklearn(seed, weighted):
         assert figures.recall.value == pytest.approx(recall)
         if figures.n_eff >= 10:
             assert figures.f1.value == pytest.approx(f1)
-    macro = f1_score(people, model, average="macro", sample_weight=1 / pi)
-    assert found.macro_f1.value == pytest.approx(macro)
+    if all(figures.n_eff >= 10 for figures in found.labels):
+        macro = f1_score(people, model, average="macro", sample_weight=1 / pi)
+        assert found.macro_f1.value == pytest.approx(macro)
     assert found.accuracy.value == pytest.approx(np.average(people == model, weights=1 / pi))
 
 
@@ -57,6 +59,16 @@ def test_the_f1_of_a_label_with_few_answers_is_hidden():
     assert found[1].n_eff == pytest.approx(9)
     assert found[0].f1.value == 1
     assert found[0].f1.interval[0] < 1
+
+
+def test_the_mean_f1_is_hidden_with_the_f1_of_any_label():
+    people = np.repeat([0, 1, 2], [50, 30, 9])
+    found = compare(people, people, 3)
+    assert (found.macro_f1.value, found.macro_f1.reason) == (None, RARE_LABELS)
+    enough = compare(people[:-9], people[:-9], 3).macro_f1
+    assert enough.value == 1
+    everything = Design(np.ones(len(people)), len(people))
+    assert compare(people, people, 3, everything).macro_f1.interval == (1, 1)
 
 
 def test_uneven_weights_hide_it_sooner():

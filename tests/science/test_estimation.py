@@ -9,15 +9,16 @@ from statsmodels.stats.proportion import proportion_confint
 
 from synthlab.science.estimation import (
     Design,
-    clopper_pearson_interval,
     covered,
     effective_size,
     hajek_proportion,
-    hypergeometric_interval,
     naive_proportion,
+    stratified_proportion,
     union_inclusion,
+    variance_of_mean,
 )
-from synthlab.science.figures import NO_ANSWERS, NO_DRAW
+from synthlab.science.figures import EMPTY_STRATUM, NO_ANSWERS, NO_DRAW
+from synthlab.science.intervals import clopper_pearson_interval, hypergeometric_interval
 from synthlab.science.selection import STRATEGIES
 from synthlab.science.selection.base import Pool
 from synthlab.science.selection.mixture import draw
@@ -122,6 +123,69 @@ def test_a_lucky_variance_counts_for_no_more_than_the_answers_there_are():
     y = np.concatenate([answers(20, 20), np.ones(10)])
     figure = hajek_proportion(y, Design(pi))
     assert 40 < figure.n_eff <= 50
+
+
+def test_copies_of_one_text_count_as_one_answer():
+    rng = np.random.default_rng(3)
+    pi = rng.uniform(0.01, 0.2, 60)
+    y = (rng.random(60) < 0.8).astype(float)
+    once = hajek_proportion(y, Design(pi, 5000))
+    texts = np.arange(60).repeat(3)
+    copied = hajek_proportion(y.repeat(3), Design(pi.repeat(3), 5000, clusters=texts))
+    assert copied.value == pytest.approx(once.value)
+    assert np.ptp(copied.interval) == pytest.approx(np.ptp(once.interval), rel=0.03)
+    assert np.ptp(hajek_proportion(y.repeat(3), Design(pi.repeat(3), 5000)).interval) < 0.75 * (
+        np.ptp(once.interval)
+    )
+
+
+def test_copies_widen_an_even_draw_too_also_where_all_are_alike():
+    texts = np.arange(50).repeat(2)
+    clustered = Design(np.full(100, 0.01), 10_000, clusters=texts)
+    for right in (100, 80):
+        y = answers(right, 100 - right)
+        figure = hajek_proportion(y, clustered)
+        alone = hajek_proportion(y, uniform_design(100, 10_000))
+        assert figure.n_eff <= 50
+        assert np.ptp(figure.interval) > 1.2 * np.ptp(alone.interval)
+    distinct = Design(np.full(100, 0.01), 10_000, clusters=np.arange(100))
+    assert hajek_proportion(y, distinct) == alone
+
+
+def test_the_stratified_estimate_follows_its_formula():
+    # Cochran (1977), section 5.3 to 5.6: sum W_h mean_h; sum W_h^2 s_h^2 / n_h (1 - n_h / N_h).
+    rng = np.random.default_rng(8)
+    sizes = {0: 500, 1: 300, 2: 200}
+    strata = np.repeat([0, 1, 2], [40, 30, 50])
+    y = (rng.random(120) < np.array([0.9, 0.7, 0.5])[strata]).astype(float)
+    share, variance = 0.0, 0.0
+    for name, size in sizes.items():
+        mine = y[strata == name]
+        share += size / 1000 * mine.mean()
+        variance += (size / 1000) ** 2 * mine.var(ddof=1) / len(mine) * (1 - len(mine) / size)
+    figure = stratified_proportion(y, strata, sizes)
+    assert figure.value == pytest.approx(share)
+    pi = np.array([40 / 500, 30 / 300, 50 / 200])[strata]
+    assert variance_of_mean(y, Design(pi, 1000, strata)) == pytest.approx(variance)
+    n_eff = min(120, share * (1 - share) / variance)
+    n_eff *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 119)) ** 2
+    assert figure.interval == pytest.approx(clopper_pearson_interval(n_eff * share, n_eff))
+    assert (figure.method, figure.n) == ("stratified", 120)
+
+
+def test_a_stratum_without_an_answer_leaves_the_whole_unknown():
+    figure = stratified_proportion(answers(5, 5), np.repeat([0, 1], 5), {0: 40, 1: 40, 2: 20})
+    assert (figure.value, figure.reason) == (None, EMPTY_STRATUM)
+    nobody = stratified_proportion(np.full(3, np.nan), np.zeros(3, int), {0: 40})
+    assert (nobody.value, nobody.reason) == (None, NO_ANSWERS)
+
+
+def test_a_stratum_of_one_answer_keeps_its_doubt():
+    strata = np.array([0] * 20 + [1])
+    figure = stratified_proportion(np.array([1.0] * 20 + [0.0]), strata, {0: 500, 1: 500})
+    assert figure.value == pytest.approx(0.5)
+    assert figure.interval[0] < 0.1
+    assert figure.interval[1] > 0.9
 
 
 def test_where_all_answers_are_alike_kish_takes_the_place_of_the_variance():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthlab.science.estimation import wilson_interval
+from synthlab.science.intervals import wilson_interval
 from synthlab.science.selection.base import Pool
 from synthlab.science.selection.mixture import AUDIT, Mixture
 
