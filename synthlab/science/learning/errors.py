@@ -98,7 +98,8 @@ def gate(corrector: np.ndarray, lesson: Lesson) -> np.ndarray:
     over one standard error. `corrector` is (size, labels), held out on the lesson's rows.
     """
     best, at = corrector.argmax(axis=1), np.arange(len(lesson.answers))
-    lead = corrector[at, best] - corrector[at, lesson.answers]
+    mine = np.where(lesson.answers < 0, 0.0, corrector[at, lesson.answers])
+    lead = corrector[at, best] - mine
     leads = (lead > LEAD) & (best != lesson.answers)
     here = leads[lesson.rows]
     right = (best[lesson.rows] == lesson.said).astype(int)
