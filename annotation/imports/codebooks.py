@@ -16,6 +16,7 @@ from annotation.task_types.base import Example, LabelRule, Rules, TaskType
 from annotation.task_types.checks import KEYS, faults, make_slug, next_key
 
 LARGEST = 2 * 1024 * 1024  # bytes
+NAMED = 10  # examples that a message names
 # What stands where an example's text should be: an id of the source's own samples.
 BARE_ID = re.compile(r"(?=.*\d)[!-~]+")
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
@@ -25,10 +26,14 @@ Texts = Callable[[list[str]], dict[str, str]]  # the texts of the samples with t
 
 @dataclass(frozen=True)
 class CodebookFile:
-    """What a file says, ready to be kept, and what of it was left out or changed on the way."""
+    """What a file says, ready to be kept, and what of it was left out or changed on the way.
+
+    `unknown`: examples that are left out, because no sample has their id: (name of the label, id).
+    """
 
     rules: Rules
     remarks: tuple[str, ...]
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 def read_codebook(content: bytes, task: TaskType, texts: Texts) -> CodebookFile:
@@ -46,11 +51,13 @@ def read_codebook(content: bytes, task: TaskType, texts: Texts) -> CodebookFile:
         message = _("The file is for the task type “%(theirs)s”; this project is “%(ours)s”.")
         remarks.append(message % {"theirs": found.task_type, "ours": task.name})
     labels = _with_numbers(_with_keys(_with_slugs(found), found), task)
-    labels = _with_examples(labels, found, texts, remarks)
+    labels, unknown = _with_examples(labels, found, texts)
+    if unknown:
+        remarks.append(_left_out(unknown))
     rules = replace(found.rules, labels=labels)
     if bad := faults(rules):
         raise BadCodebook([str(fault) for fault in bad])
-    return CodebookFile(rules, tuple(remarks))
+    return CodebookFile(rules, tuple(remarks), unknown)
 
 
 def _decoded(content: bytes) -> str:
@@ -104,9 +111,8 @@ def _with_numbers(labels: list[LabelRule], task: TaskType) -> list[LabelRule]:
     ]
 
 
-def _with_examples(
-    labels: list[LabelRule], found: Found, texts: Texts, remarks: list[str]
-) -> tuple[LabelRule, ...]:
+def _with_examples(labels: list[LabelRule], found: Found, texts: Texts):
+    """The labels with the texts of their examples, and (label, id) of each that has none."""
     bare = sorted({labels[i].examples[j].text for i, j in found.bare_examples})
     known = texts(bare) if bare else {}
     kept, unknown = [], []
@@ -118,17 +124,24 @@ def _with_examples(
             elif example.text in known:
                 examples.append(Example(known[example.text]))
             else:
-                unknown.append(example.text)
+                unknown.append((label.name, example.text))
         kept.append(replace(label, examples=tuple(examples)))
-    if unknown:
-        message = ngettext(
-            "%(n)d example is skipped, because no sample of this project has its id: %(ids)s.",
-            "%(n)d examples are skipped, because no sample of this project has their ids: %(ids)s.",
-            len(unknown),
-        )
-        ids = ", ".join(unknown[:10]) + (", …" if len(unknown) > 10 else "")
-        remarks.append(message % {"n": len(unknown), "ids": ids})
-    return tuple(kept)
+    return tuple(kept), tuple(unknown)
+
+
+def _left_out(unknown: tuple[tuple[str, str], ...]) -> str:
+    message = ngettext(
+        "%(n)d example is skipped, because no sample of this project has its id: %(ids)s.",
+        "%(n)d examples are skipped, because no sample of this project has their ids: %(ids)s.",
+        len(unknown),
+    )
+    return message % {"n": len(unknown), "ids": named_examples(unknown)}
+
+
+def named_examples(unknown: tuple[tuple[str, str], ...]) -> str:
+    """The first ten of these examples, each with its label."""
+    named = ", ".join(f"{id_} ({label})" for label, id_ in unknown[:NAMED])
+    return named + (", …" if len(unknown) > NAMED else "")
 
 
 def as_json(rules: Rules, task: TaskType, edition: int | None = None) -> str:
