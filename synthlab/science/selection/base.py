@@ -70,17 +70,22 @@ class Pool:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The chosen rows, best first. No `inclusion` means: not a probability sample."""
+    """The chosen rows, best first. No `chances` means: not a probability sample."""
 
     rows: np.ndarray
     scores: np.ndarray
-    inclusion: np.ndarray | None = None
+    chances: np.ndarray | None = None  # (size of the pool,): of all, also of those not drawn
+
+    @property
+    def inclusion(self) -> np.ndarray | None:
+        """The chance that each chosen row had of being chosen."""
+        return None if self.chances is None else self.chances[self.rows]
 
 
 class Strategy(Protocol):
     """A way to choose samples. `needs` names the arrays of the Pool that it cannot do without.
 
-    `by_chance`: the draw comes with `inclusion`, and is of exactly k samples. `ranks`: a score is
+    `by_chance`: the draw comes with `chances`, and is of exactly k samples. `ranks`: a score is
     a sample's own, so that one that was not drawn has a score too; else scores depend on what else
     was drawn.
     """

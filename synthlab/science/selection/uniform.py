@@ -26,4 +26,4 @@ class Uniform:
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         drawn = highest(np.zeros(pool.size), k, rng)
         share = len(drawn.rows) / max(pool.size, 1)
-        return Drawn(drawn.rows, drawn.scores, np.full(len(drawn.rows), share))
+        return Drawn(drawn.rows, drawn.scores, np.full(pool.size, share))
