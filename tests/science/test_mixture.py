@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from synthlab.science.estimation import Design, hajek_proportion
 from synthlab.science.selection import STRATEGIES
+from synthlab.science.selection.active import UncertaintyWeighted
 from synthlab.science.selection.base import Pool
+from synthlab.science.selection.k_means import KMeansCentres
 from synthlab.science.selection.mixture import AUDIT, draw
+from synthlab.science.selection.stratified import Stratified
 
 POOL = Pool(size=200, confidence=np.linspace(0.3, 0.999, 200))
 
@@ -87,3 +91,65 @@ def test_the_seed_decides_the_round():
 def test_a_negative_part_is_refused():
     with pytest.raises(ValueError, match="smaller than no sample"):
         draw_mixture(audit=-1)
+
+
+UNEVEN = Pool(
+    size=24,
+    confidence=np.r_[0.0, np.linspace(0.1, 0.999, 23)],
+    strata=np.array([0] * 15 + [1] * 7 + [2, 2]),
+)
+
+
+@pytest.mark.parametrize("main", [UncertaintyWeighted(uniform=0.1), Stratified()])
+@pytest.mark.parametrize(("k", "audit"), [(6, 4), (2, 10), (14, 8)])
+def test_every_sample_is_in_an_uneven_round_as_often_as_stated(main, k, audit):
+    hits, stated = np.zeros(24), np.full(24, np.nan)
+    for seed in range(2000):
+        drawn = draw(UNEVEN, main, k, audit, np.random.default_rng(seed))
+        assert len(set(drawn.rows)) == k + audit
+        assert (drawn.part == AUDIT).sum() == audit
+        hits[drawn.rows] += 1
+        stated[drawn.rows] = drawn.inclusion
+    assert stated.sum() == pytest.approx(k + audit)
+    error = np.sqrt(stated * (1 - stated) / 2000)
+    assert (np.abs(hits / 2000 - stated) <= 4.5 * error + 1e-9).all()
+
+
+def test_the_same_sample_has_the_same_chance_by_whichever_part_it_comes():
+    chances = {}
+    for seed in range(200):
+        drawn = draw(UNEVEN, UncertaintyWeighted(), 6, 4, np.random.default_rng(seed))
+        for row, part, chance in zip(drawn.rows, drawn.part, drawn.inclusion, strict=True):
+            chances.setdefault(row, {})[part] = chance
+    both = [found for found in chances.values() if len(found) == 2]
+    assert len(both) > 15
+    assert all(len({round(chance, 12) for chance in found.values()}) == 1 for found in both)
+
+
+def test_an_uneven_round_measures_the_whole_pool():
+    rng = np.random.default_rng(2)
+    confidence = rng.beta(6, 2, size=1000)
+    right = (rng.random(1000) < confidence).astype(float)
+    pool = Pool(size=1000, confidence=confidence)
+    shares = []
+    for seed in range(300):
+        drawn = draw(pool, UncertaintyWeighted(), 100, 50, np.random.default_rng(seed))
+        shares.append(hajek_proportion(right[drawn.rows], Design(drawn.inclusion, 1000)).value)
+    assert np.mean(shares) == pytest.approx(right.mean(), abs=4 * np.std(shares) / 300**0.5 + 0.002)
+
+
+def test_an_audit_beside_a_main_part_by_chance_keeps_its_number_in_a_census():
+    drawn = draw(UNEVEN, UncertaintyWeighted(), 500, 5, np.random.default_rng(0))
+    assert set(drawn.rows) == set(range(24))
+    assert (drawn.inclusion == 1).all()
+    assert (drawn.part == AUDIT).sum() == 5
+
+
+def test_an_audit_has_no_score_where_the_strategy_scores_only_what_it_draws():
+    features = np.random.default_rng(0).normal(size=(60, 3))
+    pool = Pool(size=60, features=features)
+    drawn = draw(pool, KMeansCentres(), 8, 6, np.random.default_rng(0))
+    assert (drawn.scores[drawn.part == AUDIT] == 0).all()
+    assert (drawn.scores[drawn.part != AUDIT] > 0).all()
+    assert np.isnan(drawn.inclusion[drawn.part != AUDIT]).all()
+    assert drawn.inclusion[drawn.part == AUDIT] == pytest.approx(np.full(6, 0.1))

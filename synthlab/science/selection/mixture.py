@@ -25,44 +25,62 @@ class Mixture:
 
 
 def draw(pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.Generator) -> Mixture:
-    """First `audit` samples by lot from the whole pool, then `k` others by the main strategy.
+    """`audit` samples by lot and `k` others by the main strategy: k + audit different ones.
 
-    A sample of the audit stays one (inclusion audit/N) also where the main strategy wants it too:
-    the main strategy then takes its next best, so that k + audit samples are drawn. A uniform main
-    part makes all of it one uniform draw, and a draw of the whole pool is a census (inclusion 1).
+    Beside a deterministic strategy the audit is drawn first, from the whole pool (inclusion
+    audit/N), and stays an audit also where the main strategy wants its samples too: that takes its
+    next best. A strategy that draws by chance goes first, with chances pi that sum to k, and the
+    audit is drawn from what it left. All of it then measures: whichever k the strategy took, a
+    sample it left has the same chance audit/(N - k) in the audit, so that its chance of being in
+    the round is exactly pi + (1 - pi) audit/(N - k). For a uniform strategy that is (k + audit)/N.
+    A draw of the whole pool is a census (inclusion 1).
     """
     if k < 0 or audit < 0:
         raise ValueError("A part of a round cannot be smaller than no sample.")
-    by_lot = Uniform().select(pool, audit, rng).rows
-    rest = np.setdiff1d(np.arange(pool.size), by_lot)
-    picked = main.select(pool.take(rest), k, rng)
-    order = _interleave(len(picked.rows), len(by_lot), rng)
+    audit = min(audit, pool.size)
+    k = min(k, pool.size - audit)
+    parts = _chance_first if main.by_chance else _audit_first
+    taken, by_lot, inclusion = parts(pool, main, k, audit, rng)
+    order = _interleave(k, audit, rng)
     return Mixture(
-        rows=np.concatenate([rest[picked.rows], by_lot])[order],
-        scores=np.concatenate([picked.scores, _scores(pool.take(by_lot), main, rng)])[order],
-        inclusion=_inclusion(pool.size, picked, len(by_lot))[order],
-        part=np.array([main.name] * len(picked.rows) + [AUDIT] * len(by_lot), dtype=object)[order],
+        rows=np.concatenate([taken.rows, by_lot])[order],
+        scores=np.concatenate([taken.scores, _scores(pool.take(by_lot), main, rng)])[order],
+        inclusion=np.ones(k + audit) if k + audit == pool.size else inclusion[order],
+        part=np.array([main.name] * k + [AUDIT] * audit, dtype=object)[order],
     )
 
 
+Parts = tuple[Drawn, np.ndarray, np.ndarray]  # main part, rows of the audit, inclusion of both
+
+
+def _audit_first(pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.Generator) -> Parts:
+    by_lot = Uniform().select(pool, audit, rng).rows
+    rest = np.setdiff1d(np.arange(pool.size), by_lot)
+    picked = main.select(pool.take(rest), k, rng)
+    inclusion = np.concatenate([np.full(k, np.nan), np.full(audit, audit / max(pool.size, 1))])
+    return Drawn(rest[picked.rows], picked.scores), by_lot, inclusion
+
+
+def _chance_first(
+    pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.Generator
+) -> Parts:
+    taken = main.select(pool, k, rng)
+    if taken.chances is None:
+        raise ValueError("Only a draw by chance can be mixed with an audit: its chances are known.")
+    rest = np.setdiff1d(np.arange(pool.size), taken.rows)
+    by_lot = rest[Uniform().select(pool.take(rest), audit, rng).rows]
+    pi = taken.chances[np.concatenate([taken.rows, by_lot])]
+    return taken, by_lot, pi + (1 - pi) * audit / max(pool.size - k, 1)
+
+
 def _scores(pool: Pool, main: Strategy, rng: np.random.Generator) -> np.ndarray:
-    """What the main strategy thinks of these samples, in row order."""
-    ranked = main.select(pool, pool.size, rng)
-    scores = np.empty(pool.size)
-    scores[ranked.rows] = ranked.scores
+    """What the main strategy thinks of these samples, in row order; 0 where it only thinks of
+    those that it draws."""
+    scores = np.zeros(pool.size)
+    if main.ranks:
+        ranked = main.select(pool, pool.size, rng)
+        scores[ranked.rows] = ranked.scores
     return scores
-
-
-def _inclusion(size: int, picked: Drawn, audit: int) -> np.ndarray:
-    k = len(picked.rows)
-    if k + audit >= size:
-        return np.ones(k + audit)
-    by_lot = audit / size
-    if picked.inclusion is None:
-        return np.concatenate([np.full(k, np.nan), np.full(audit, by_lot)])
-    if np.ptp(picked.inclusion) > 0:
-        raise ValueError("Only an even draw can be mixed with an audit: the chances must be known.")
-    return np.full(k + audit, (k + audit) / size)
 
 
 def _interleave(k: int, audit: int, rng: np.random.Generator) -> np.ndarray:
