@@ -1,21 +1,54 @@
 """The contract every selection strategy keeps. New strategies are tested by being listed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from synthlab.science.cards import card
 from synthlab.science.selection import STRATEGIES, choices
+from synthlab.science.selection.active import UncertaintyWeighted
 from synthlab.science.selection.base import Pool
+from synthlab.science.selection.co_annotating import CoAnnotating
+from synthlab.science.selection.k_means import KMeansCentres
+from synthlab.science.selection.k_medoids import KMedoids
+from synthlab.science.selection.stratified import Stratified
+from synthlab.science.selection.vote_k import FastVoteK, VoteK
 
 POOL = Pool(
     size=50,
     probabilities=np.random.default_rng(1).dirichlet([1, 1, 1], size=50),
     features=np.random.default_rng(2).normal(size=(50, 4)),
     strata=np.arange(50) % 3,
+    votes=np.random.default_rng(3).integers(0, 3, size=(50, 5)),
 )
+# The list, and those that are not on it yet.
+ALL = {strategy.name: strategy for strategy in STRATEGIES.values()} | {
+    strategy.name: strategy
+    for strategy in (
+        VoteK,
+        FastVoteK,
+        KMeansCentres,
+        KMedoids,
+        Stratified,
+        CoAnnotating,
+        UncertaintyWeighted,
+    )
+}
 
 
-@pytest.fixture(params=STRATEGIES.values(), ids=STRATEGIES)
+def alike(size, labels=2):
+    """Samples that nothing sets apart."""
+    return Pool(
+        size=size,
+        probabilities=np.full((size, labels), 1 / labels),
+        features=np.ones((size, 3)),
+        strata=np.zeros(size, dtype=int),
+        votes=np.zeros((size, 3), dtype=int),
+    )
+
+
+@pytest.fixture(params=ALL.values(), ids=ALL)
 def strategy(request):
     return request.param()
 
@@ -52,8 +85,8 @@ def test_every_drawn_unit_has_a_score(select):
 
 
 def test_ties_are_broken_by_the_seed_and_never_by_the_row_order(strategy):
-    alike = Pool(size=400, probabilities=np.full((400, 2), 0.5))
-    first, second = (strategy.select(alike, 40, np.random.default_rng(s)).rows for s in (1, 2))
+    pool = alike(400)
+    first, second = (strategy.select(pool, 40, np.random.default_rng(s)).rows for s in (1, 2))
     assert set(first) != set(second)
     assert set(first) != set(range(40))
 
@@ -67,9 +100,55 @@ def test_it_needs_only_what_a_pool_can_have(strategy):
     assert all(hasattr(POOL, need) for need in strategy.needs)
 
 
+@pytest.mark.parametrize("strategy", [listed() for listed in STRATEGIES.values()])
 def test_it_is_listed_under_its_own_name(strategy):
     assert STRATEGIES[strategy.name] is type(strategy)
     assert (strategy.name, strategy.label) in choices()
+
+
+def test_a_draw_by_chance_states_the_chances_of_the_whole_pool(strategy):
+    drawn = strategy.select(POOL, 10, np.random.default_rng(0))
+    assert (drawn.chances is not None) == strategy.by_chance
+    if strategy.by_chance:
+        assert drawn.chances.shape == (50,)
+        assert drawn.chances.sum() == pytest.approx(10)
+
+
+@pytest.mark.parametrize("labels", [1, 2, 500])
+@pytest.mark.parametrize("size", [0, 1, 2, 30])
+def test_any_pool_gives_what_it_can_and_finite_scores(strategy, size, labels):
+    for k in (0, 1, 5, 99):
+        drawn = strategy.select(alike(size, labels), k, np.random.default_rng(0))
+        assert len(set(drawn.rows)) == min(k, size)
+        assert np.isfinite(drawn.scores).all()
+
+
+def test_a_draw_of_less_than_nothing_is_refused(strategy):
+    with pytest.raises(ValueError, match="smaller than no sample"):
+        strategy.select(POOL, -1, np.random.default_rng(0))
+
+
+def test_what_it_lacks_is_said_in_a_sentence(strategy):
+    if strategy.needs:
+        with pytest.raises(ValueError, match=r"^No .+ known here: .+\.$"):
+            strategy.select(Pool(size=5), 2, np.random.default_rng(0))
+
+
+def test_unknown_beliefs_are_drawn_like_any_other_sample(strategy):
+    p = POOL.probabilities.copy()
+    p[::4] = np.nan
+    for beliefs in (p, np.full((50, 3), np.nan)):
+        pool = replace(POOL, probabilities=beliefs)
+        assert len(set(strategy.select(pool, 20, np.random.default_rng(0)).rows)) == 20
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.5, 0.5], [1.5, -0.5, 0.0], [0.2, 0.2, 0.2], [2, 0, 0]])
+def test_what_are_no_probabilities_is_refused(strategy, wrong):
+    p = POOL.probabilities.copy()
+    p[7] = wrong
+    if "probabilities" in strategy.needs:
+        with pytest.raises(ValueError, match=r"probabilit.+\.$"):
+            strategy.select(replace(POOL, probabilities=p), 2, np.random.default_rng(0))
 
 
 UNCERTAIN = ["max_entropy", "least_confidence", "margin"]
