@@ -28,10 +28,11 @@ MUTATIONS = (
     "claim_apart",  # a seat is chosen before, not within, the statement that takes it
     "no_lease_version",  # an answer is taken without looking at the version of its lease
     "no_replay",  # an answer that was sent before is not recognised
-    "own_clock",  # leases of workers are judged by their own clock
+    "own_clock",  # leases are judged by the clock of the process that looks
     "no_sweep",  # what dead workers held is not returned
     "import_in_sight",  # samples are seen before their import is done
     "position_apart",  # how far an import came is not written with its samples
+    "no_chunks",  # an import is written in one transaction
     "no_import_fence",  # an import is written without looking at its version
     "draw_in_sight",  # a round is seen before all of it is drawn
     "stale_draft",  # a codebook draft is saved without looking at its version

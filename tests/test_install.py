@@ -2,11 +2,14 @@
 
 import importlib.metadata
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 
+from annotation.models import User
 from tests.faults import stack
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +19,7 @@ STRONG = "k3y-" * 5 + "abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGHIJKLM"
 def start(tmp_path, **settings):
     """Load the settings in a process of their own, as production would."""
     env = stack.environment(tmp_path, SYNTHLAB_ENV="production", **settings)
-    return stack.manage("check", env=env, check=False)
+    return stack.manage("check", "--deploy", "--fail-level", "WARNING", env=env, check=False)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,14 @@ def start(tmp_path, **settings):
         ({"SYNTHLAB_HOSTS": "a.example", "SYNTHLAB_DEBUG": "yes"}, "SYNTHLAB_DEBUG"),
         ({"SYNTHLAB_HOSTS": "a.example", "SYNTHLAB_SECRET_KEY": "short"}, "SYNTHLAB_SECRET_KEY"),
         ({"SYNTHLAB_HOSTS": "a.example", "SYNTHLAB_SECRET_KEY": "a" * 80}, "SYNTHLAB_SECRET_KEY"),
+        (
+            {"SYNTHLAB_HOSTS": "a.example", "SYNTHLAB_SECRET_KEY": f"django-insecure-{STRONG}"},
+            "SYNTHLAB_SECRET_KEY",
+        ),
+        (
+            {"SYNTHLAB_HOSTS": "a.example", "SYNTHLAB_ENCRYPTION_KEYS": f"{STRONG},short"},
+            "SYNTHLAB_ENCRYPTION_KEYS",
+        ),
         ({"SYNTHLAB_HOSTS": "*"}, "SYNTHLAB_HOSTS"),
         ({"SYNTHLAB_HOSTS": "a.example,*.b.example"}, "SYNTHLAB_HOSTS"),
         ({}, "SYNTHLAB_HOSTS"),
@@ -70,6 +81,17 @@ def test_a10_a_fresh_install_has_no_account_and_its_first_link_works_once(tmp_pa
     assert done.stdout.split() == ["0", "302", "410", "1", "True", "None"]
 
 
+@pytest.mark.django_db
+def test_a10_nobody_registers_without_an_invitation(client):
+    form = {"username": "eve", "password1": "correct-horse-9", "password2": "correct-horse-9"}
+    addresses = ["/sign-in/", "/invitations/x/"]
+    addresses += [f"/{name}/" for name in ("sign-up", "signup", "register", "accounts/signup")]
+    for address in addresses:
+        assert client.post(address, form).status_code in {302, 404, 410, 422}
+        assert "_auth_user_id" not in client.session
+    assert not User.objects.exists()
+
+
 def locked():
     found = re.findall(
         r"^([\w.-]+(?:\[\w+\])?)==(\S+)", (ROOT / "requirements.lock").read_text(), re.M
@@ -84,6 +106,13 @@ def locked():
 def test_a10_the_floors_hold_in_the_lock_and_in_this_environment(package, floor):
     assert locked()[package] >= Version(floor)
     assert Version(importlib.metadata.version(package)) >= Version(floor)
+
+
+def test_a10_what_the_project_asks_for_is_locked_within_its_limits():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    for requirement in map(Requirement, wanted):
+        assert locked()[requirement.name] in requirement.specifier, requirement
 
 
 def test_a10_every_locked_package_has_a_hash_and_no_address():

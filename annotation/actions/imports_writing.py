@@ -65,10 +65,11 @@ def _chunks(file: BinaryIO) -> Iterator[list[bytes]]:
     """The next lines; after each chunk the file stands where the next one begins."""
     while first := file.readline():
         lines, size = [first], len(first)
-        for line in islice(iter(file.readline, b""), CHUNK - 1):
+        more = None if mutated("no_chunks") else CHUNK - 1
+        for line in islice(iter(file.readline, b""), more):
             lines.append(line)
             size += len(line)
-            if size > CHUNK_BYTES:
+            if size > CHUNK_BYTES and not mutated("no_chunks"):
                 break
         yield lines
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.actions.rounds import route_low_confidence
-from annotation.models import MachineAnnotator, Sample, Suggestion
+from annotation.models import MachineAnnotator, Project, Sample, Suggestion
 from generation import techniques
 from generation.actions import connections, ledger
 from generation.llm.base import Capabilities
@@ -24,6 +25,14 @@ PROBING = "probing"  # after the breaker: the first failure opens it again
 
 class RunRefused(Exception):
     """A run that cannot be started; the message says why and what to do."""
+
+    code = "refused"
+
+
+class TooManyRuns(RunRefused):
+    """The project has as many runs open as it may have."""
+
+    code = "too_many"
 
 
 def machine_fields(connection, technique, codebook):
@@ -113,6 +122,7 @@ def start_run(
     machine = _stored(machine_for(connection, technique, codebook))
     try:
         with transaction.atomic():
+            _check_room(machine)
             run = Run.objects.create(
                 project=codebook.project,
                 connection=connection,
@@ -126,6 +136,22 @@ def start_run(
     except IntegrityError:
         return Run.objects.open().get(machine=machine), False
     return run, True
+
+
+def _check_room(machine):
+    """Raises TooManyRuns. The project is locked meanwhile (on SQLite everything is), so that a
+    flood of requests is counted one by one."""
+    Project.objects.select_for_update(no_key=True).get(pk=machine.project_id)
+    others = Run.objects.open().filter(project=machine.project_id).exclude(machine=machine)
+    if others.count() >= settings.MOST_OPEN_RUNS:
+        text = ngettext(
+            "This project has %(n)d run open, which is as many as it may have. "
+            "Wait until it ends, or cancel it.",
+            "This project has %(n)d runs open, which is as many as it may have. "
+            "Wait until one ends, or cancel one.",
+            settings.MOST_OPEN_RUNS,
+        )
+        raise TooManyRuns(text % {"n": settings.MOST_OPEN_RUNS})
 
 
 def _stored(machine):

@@ -1,6 +1,7 @@
 """Label runs: /projects/<id>/runs/, /projects/<id>/runs/new/, /runs/<id>/ and /calls/<id>/."""
 
 from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.paginator import Paginator
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -37,7 +38,7 @@ def new(request, project_id):
         try:
             run, is_new = _start(request, project, form)
         except actions.RunRefused as refused:
-            form.add_error(None, str(refused))
+            form.add_error(None, ValidationError(str(refused), refused.code))
         else:
             if not is_new:
                 messages.info(request, _("This machine annotator is at work already: here it is."))
@@ -78,11 +79,13 @@ def _new_page(request, project, form):
         **_plan(project, form),
     }
     template = "generation/_run_form.html" if fragment else "generation/run_new.html"
-    return render(request, template, context, status=422 if _refused(request, form) else 200)
+    return render(request, template, context, status=_status(request, form))
 
 
-def _refused(request, form):
-    return request.method == "POST" and bool(form.errors)
+def _status(request, form):
+    if request.method != "POST" or not form.errors:
+        return 200
+    return 429 if form.has_error(NON_FIELD_ERRORS, actions.TooManyRuns.code) else 422
 
 
 def _plan(project, form):

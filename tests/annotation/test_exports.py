@@ -22,6 +22,7 @@ from annotation.exports import columns
 from annotation.exports.csv_table import Csv
 from annotation.exports.guard import guarded, is_dangerous, unguarded
 from annotation.exports.jsonl import JsonLines
+from annotation.exports.parquet import Parquet
 from annotation.exports.tables import Layout
 from annotation.exports.wanted import ExportRefused, Wanted
 from annotation.exports.write import export, manifest_path
@@ -394,6 +395,18 @@ def test_a19_json_lines_are_lossless(tmp_path_factory, text, meta):
     writer.close()
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [a_row(text, meta)] * 2
+
+
+@hypothesis_settings(deadline=None)  # it writes files
+@given(st.lists(cells, min_size=1, max_size=5))
+def test_a19_parquet_is_lossless(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("parquet") / "out"
+    writer = Parquet(path, Layout({"text": "text"}, multiple=False))
+    writer.write([a_row(text, {"note": text}) for text in texts])
+    writer.close()
+    found = pq.read_table(path).to_pylist()
+    assert [row["text"] for row in found] == texts
+    assert [json.loads(row["meta"]) for row in found] == [{"note": text} for text in texts]
 
 
 def test_a_workbook_refuses_a_cell_that_would_be_cut(tmp_path):

@@ -1,6 +1,6 @@
-"""A worker whose clock is wrong takes nothing from the others (A31).
+"""A process whose clock is wrong takes nothing from the others (A31).
 
-On SQLite all workers are on one machine and share its clock, so this is about PostgreSQL.
+On SQLite all processes are on one machine and share its clock, so this is about PostgreSQL.
 """
 
 import pytest
@@ -62,3 +62,40 @@ def test_a31_if_each_worker_believed_its_own_clock_that_check_would_turn_red(
 ):
     calls = work_beside(install, openai_server, tmp_path, 900, SYNTHLAB_MUTATE="own_clock")
     assert calls != {"settled": SAMPLES}
+
+
+LEASE = """
+from annotation.actions import claims
+from tests import factories as f
+project = f.make_project()
+users = [f.make_annotator(project) for _ in range(2)]
+round_ = f.make_round(project, ["the only text"], users)
+assert len(claims.leases(round_, users[0])) == 1
+"""
+TAKE = """
+from annotation.actions import claims
+from annotation.models import Round, User
+print(len(claims.leases(Round.objects.get(), User.objects.latest("pk"))))
+"""
+
+
+def taken_elsewhen(env, folder, shift, lease, **more):
+    """How many seats someone gets on a web server with a wrong clock, after another took it."""
+    (folder / "sitecustomize.py").write_text(ELSEWHEN)
+    env = {**env, "SYNTHLAB_LEASE_SECONDS": str(lease)}
+    stack.manage("shell", "-v0", "-c", LEASE, env=env)
+    wrong = {"SHIFT": str(shift), "PYTHONPATH": f"{folder}:{stack.ROOT}", **more}
+    return int(stack.manage("shell", "-v0", "-c", TAKE, env={**env, **wrong}).stdout)
+
+
+@pytest.mark.parametrize("install", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("shift", "lease", "taken"), [(900, 600, 0), (-900, 0, 1)])
+def test_a31_a_web_server_whose_clock_is_wrong_takes_no_seat_too_early_or_too_late(
+    install, tmp_path, shift, lease, taken
+):
+    assert taken_elsewhen(install, tmp_path, shift, lease) == taken
+
+
+@pytest.mark.parametrize("install", ["postgresql"], indirect=True)
+def test_a31_if_a_web_server_believed_its_own_clock_it_would_take_the_seat(install, tmp_path):
+    assert taken_elsewhen(install, tmp_path, 900, 600, SYNTHLAB_MUTATE="own_clock") == 1

@@ -280,6 +280,65 @@ def test_a16_the_same_with_the_budget_looked_at_too_early_spends_too_much(instal
     assert spent > cap
 
 
+def test_a16_larger_bills_than_were_reserved_exceed_the_cap_by_one_call_at_most(
+    install, openai_server
+):
+    reserved = prepare(install, openai_server, samples=20, cap_calls=10)
+    bill = {"prompt_tokens": 4 * reserved, "completion_tokens": 1}
+    openai_server.always(text="A", logprobs=LETTER_A, usage=bill)
+    with worker(install):
+        until(lambda: state(install) == "paused")
+    spent, cap = number(install, SPENT), number(install, "SELECT cap_tokens FROM generation_run")
+    assert cap < spent <= cap + 4 * reserved
+    assert 1 < len(openai_server.ledger) < 10
+    assert groups(install, "run", "reason_code") == {"budget": 1}
+
+
+FLOOD = """
+import threading
+from django.db import connection
+from generation import techniques
+from generation.actions import runs
+from generation.models import Connection, Run
+first, said = Connection.objects.get(), []
+codebook = Run.objects.earliest("pk").machine.codebook
+def one(orders):
+    try:
+        runs.start_run(first, techniques.make("logprobs", {"orders": orders}), codebook)
+    except runs.TooManyRuns as refused:
+        said.append(str(refused))
+    finally:
+        connection.close()
+threads = [threading.Thread(target=one, args=[n]) for n in range(2, 6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert said, "nobody was refused"
+"""
+
+
+def test_a16_a_flood_of_runs_at_once_opens_as_many_as_there_may_be(install, openai_server):
+    prepare(install, openai_server)
+    env = {**install, "SYNTHLAB_MOST_OPEN_RUNS": "3"}
+    children = [stack.manage_in_background("shell", "-v0", "-c", FLOOD, env=env) for _ in "abc"]
+    assert [child.wait(60) for child in children] == [0, 0, 0]
+    assert number(install, "SELECT COUNT(*) FROM generation_run") == 3
+
+
+def test_a30_a_time_out_and_an_error_after_the_work_are_counted_and_received_once(
+    install, openai_server
+):
+    prepare(install, openai_server)
+    openai_server.script(
+        {"replies": [{"cut": True, "text": "A"}, {"text": "A", "logprobs": LETTER_A}]}
+    )
+    with worker(install):
+        until(lambda: state(install) == "done")
+    assert groups(install, "call", "outcome") == {"unknown": 1, "settled": 1}
+    assert times_bought(openai_server).most_common(1)[0][1] == 2
+    unknown = "SELECT reserved_cost FROM generation_call WHERE outcome = 'unknown'"
+    assert number(install, unknown) > 0
+
+
 def test_a32_every_tick_twice_and_at_once_labels_once(install, openai_server):
     answers(openai_server, latency=0.02)
     prepare(install, openai_server, samples=20, concurrency=4)

@@ -101,6 +101,18 @@ def test_starting_twice_starts_one_run(client, project, openai_server):
         assertRedirects(response, f"/runs/{Run.objects.get().pk}/")
 
 
+def test_a16_a_flood_of_runs_is_refused_with_what_to_do(client, project, openai_server, settings):
+    settings.MOST_OPEN_RUNS = 2
+    url, connection = f"/projects/{project.pk}/runs/new/", ready(project, openai_server)
+    forms = [choice(connection, option_orders=orders) for orders in (1, 2, 3)]
+    assert [client.post(url, form).status_code for form in forms] == [302, 302, 429]
+    assertContains(client.post(url, forms[2]), "Wait until one ends", status_code=429)
+    assert client.post(url, forms[1]).status_code == 302  # the same machine: its open run
+    assert Run.objects.count() == 2
+    actions.cancel(Run.objects.first())
+    assert client.post(url, forms[2]).status_code == 302
+
+
 def test_a_started_run_is_worked_off_and_its_page_tells(client, project, openai_server):
     connection = ready(project, openai_server)
     client.post(f"/projects/{project.pk}/runs/new/", choice(connection, cap_cost="2.50"))

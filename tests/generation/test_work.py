@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from django.utils.timezone import now
 
+from annotation.models import Codebook
 from generation import techniques
 from generation.actions import runs, work
 from tests.factories import make_codebook, make_project, make_sample
@@ -105,6 +107,14 @@ CODE = (
 )
 
 
+def codebook_of(project, words):
+    """An edition in which every text that people write is these words."""
+    codebook = make_codebook(project, question=words, instructions=words, published=False)
+    examples = [{"text": words, "why": words, "near_miss": near} for near in (False, True)]
+    codebook.labels.update(definition=words, include=words, exclude=words, examples=examples)
+    Codebook.objects.filter(pk=codebook.pk).update(state="published", published_at=now())
+
+
 @pytest.mark.parametrize("technique", ["logprobs", "votes", "verbalized"])
 def test_a14_code_in_samples_and_rules_reaches_the_model_as_it_was_written(
     openai_server, technique
@@ -112,8 +122,8 @@ def test_a14_code_in_samples_and_rules_reaches_the_model_as_it_was_written(
     openai_server.always(**GOOD)
     words = " ".join(CODE)
     project = make_project()
-    make_codebook(project, question=words, instructions=words)
-    make_sample(project, f"Before {words} after")
+    codebook_of(project, words)
+    make_sample(project, fields={"text": f"Before {words} after", CODE[0]: "a second text"})
     connection = connect(openai_server)
     connection.set_key("sk-canary-4711-wxyz")
     connection.save()
@@ -123,6 +133,7 @@ def test_a14_code_in_samples_and_rules_reaches_the_model_as_it_was_written(
     for entry in openai_server.ledger:
         prompt = "\n".join(message["content"] for message in entry.body["messages"])
         assert f"Before {words} after" in prompt
-        assert prompt.count(words) == 4  # the question is put before the sample once more
+        # The question twice, the instructions, the sample, and seven texts of each of two labels.
+        assert prompt.count(words) == 4 + 2 * 7
         assert "canary" not in prompt
     assert openai_server.ledger
