@@ -13,8 +13,9 @@ from generation.llm.completion import clean
 
 MESSAGE_LENGTH = 300
 OVERFLOW = re.compile(
-    r"context.{0,12}(length|size|window)|maximum context|prompt is too long|too many tokens"
-    r"|reduce the length",
+    r"context.{0,12}(length|size|window)|maximum context|(prompt|input) is too long|too many tokens"
+    r"|reduce the length|exceeds the maximum number of (input )?tokens"
+    r"|`?inputs`? (tokens|must have less than)",
     re.IGNORECASE,
 )
 QUOTA = re.compile(r"insufficient_quota|exceeded your current quota|billing|credit", re.IGNORECASE)
