@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -186,8 +187,20 @@ def leave_out(request, run_id):
     parameter = row.reason_code.partition("parameter:")[2]
     if not parameter:
         return redirect("generation:run", row.pk)
-    fresh = actions.start_without(row, parameter, request.user)
+    try:
+        with transaction.atomic():  # a refused start leaves the old run as it was
+            fresh = actions.start_without(row, parameter, request.user)
+    except actions.RunRefused as refused:
+        return _not_started(request, run_for(request, run_id), str(refused))
     return redirect("generation:run", fresh.pk)
+
+
+def _not_started(request, row, why):
+    """The page of the run, and why none took its place, over the caps that may be the reason."""
+    context = _context(row)
+    context["form"] = CapForm({field.name: field.value() for field in context["form"]})
+    context["form"].add_error(None, why)
+    return render(request, "generation/run.html", context, status=422)
 
 
 @admits(MANAGER)
