@@ -4,9 +4,10 @@ import numpy as np
 
 from synthlab.science.features import unit_rows
 
-PANEL = 2**24  # likenesses held at one time (64 MB)
-SLICE = 4096  # columns computed at one time
-FIRST = 4  # the first quarter of the samples tells what the rest has to beat
+BLOCK = 1024  # samples whose neighbours are looked for at one time ...
+SLICE = 4096  # ... among so many others at one time (32 MB of cosines)
+WAITING = 3  # candidates put aside, in neighbours wanted, before the best of them are sorted out
+ROUNDING = 1e-6  # more than a cosine plus 2 can move when it is rounded to float32
 
 
 def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
@@ -19,45 +20,67 @@ def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
     if k < 0:
         raise ValueError("A sample cannot have fewer than no neighbours.")
     rows = unit_rows(vectors)
-    size = len(rows)
-    k = max(min(k, size - 1), 0)
-    found = np.empty((size, k), dtype=np.int32)
-    if not k:
-        return found
-    block = max(1, min(512, PANEL // size))
-    panel = np.empty((block, size), dtype=np.float32)
-    for start in range(0, size, block):
-        part = rows[start : start + block]
-        likeness = _likeness(part, rows, panel[: len(part)])
-        likeness[np.arange(len(part)), np.arange(start, start + len(part))] = -np.inf
-        found[start : start + block] = _best(likeness, k)
+    k = max(min(k, len(rows) - 1), 0)
+    found = np.empty((len(rows), k), dtype=np.int32)
+    buffer = np.empty((min(BLOCK, len(rows)), min(SLICE, len(rows))))
+    for start in range(0, len(rows) if k else 0, BLOCK):
+        found[start : start + BLOCK] = _nearest_to(start, rows, k, buffer)
     return found
 
 
-def _likeness(part: np.ndarray, rows: np.ndarray, panel: np.ndarray) -> np.ndarray:
-    """The cosines plus 2, computed in float64 and rounded to float32.
+def _nearest_to(first: int, rows: np.ndarray, k: int, buffer: np.ndarray) -> np.ndarray:
+    """The neighbours of the block that begins at row `first`, by one walk over all rows.
 
-    Rounded, so that exact copies are exactly as alike wherever they stand; plus 2, so that it is
-    to the same place for all: a float32 has many more places near 0.
+    Whoever is less like than the k-th best so far is passed over, which is nearly everyone.
     """
+    part = rows[first : first + BLOCK]
+    best = _Best(len(part), k)
     for start in range(0, len(rows), SLICE):
-        panel[:, start : start + SLICE] = part @ rows[start : start + SLICE].T + 2
-    return panel
+        others = rows[start : start + SLICE]
+        cosines = np.matmul(part, others.T, out=buffer[: len(part), : len(others)])
+        own = np.arange(max(first, start), min(first + len(part), start + len(others)))
+        cosines[own - first, own - start] = -np.inf
+        if start == 0 and len(others) > k:
+            best.least = np.partition(cosines, -k, axis=1)[:, -k] - ROUNDING
+        row, column = np.divmod(np.flatnonzero(cosines >= best.least[:, None]), len(others))
+        best.put_aside(row, column + start, cosines[row, column])
+    best.sort_out()
+    return best.columns
 
 
-def _best(likeness: np.ndarray, k: int) -> np.ndarray:
-    """The columns of the k highest in each row, highest first, ties by column."""
-    width = max(k, likeness.shape[1] // FIRST)
-    bound = np.partition(likeness[:, :width], width - k, axis=1)[:, width - k, None]
-    reach = likeness >= bound
-    # A column that only ties with the bound loses against k columns before it.
-    reach[:, width:] &= likeness[:, width:] > bound
-    row, column = np.divmod(np.flatnonzero(reach), likeness.shape[1])
-    counts = np.bincount(row, minlength=len(likeness))
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    values = np.full((len(likeness), counts.max()), np.inf, dtype=np.float32)
-    columns = np.zeros(values.shape, dtype=np.int32)
-    values[row, place] = -likeness[row, column]
-    columns[row, place] = column
-    order = np.argsort(values, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(columns, order, axis=1)
+class _Best:
+    """The k most alike columns so far for each row of a block, and who may be among them."""
+
+    def __init__(self, size: int, k: int) -> None:
+        self.k = k
+        self.values = np.empty((size, 0), dtype=np.float32)
+        self.columns = np.empty((size, 0), dtype=np.int32)
+        self.least = np.full(size, -np.inf)  # a cosine below this is not among the best
+        self.waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def put_aside(self, row: np.ndarray, column: np.ndarray, cosine: np.ndarray) -> None:
+        # Rounded, so that exact copies are exactly as alike wherever they stand; plus 2, so that
+        # it is to the same place for all: a float32 has many more places near 0.
+        value = (cosine + 2).astype(np.float32)
+        self.waiting.append((row.astype(np.uint16), column.astype(np.int32), value))
+        if sum(len(row) for row, _, _ in self.waiting) > WAITING * self.k * len(self.values):
+            self.sort_out()
+
+    def sort_out(self) -> None:
+        """Keep the k best; columns came in ascending order, so that a stable sort keeps ties so."""
+        row, column, value = (np.concatenate(arrays) for arrays in zip(*self.waiting, strict=True))
+        self.waiting = [(row[:0], column[:0], value[:0])]
+        order = np.argsort(row, kind="stable")
+        row, column, value = row[order], column[order], value[order]
+        counts = np.bincount(row, minlength=len(self.values))
+        had = self.values.shape[1]
+        place = had + np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        values = np.full((len(counts), had + counts.max()), -np.inf, dtype=np.float32)
+        columns = np.zeros(values.shape, dtype=np.int32)
+        values[:, :had], columns[:, :had] = self.values, self.columns
+        values[row, place], columns[row, place] = value, column
+        kept = np.argsort(-values, axis=1, kind="stable")[:, : self.k]
+        self.values = np.take_along_axis(values, kept, axis=1)
+        self.columns = np.take_along_axis(columns, kept, axis=1)
+        if self.values.shape[1] == self.k:
+            self.least = self.values[:, -1].astype(float) - 2 - ROUNDING

@@ -30,7 +30,7 @@ def pool(seed, size, kind):
 @pytest.mark.parametrize("kind", ["apart", "copies", "ties"])
 @pytest.mark.parametrize("size", [2, 3, 17, 60, 131])
 def test_it_finds_what_sorting_everything_finds(kind, size, monkeypatch):
-    monkeypatch.setattr(neighbours, "PANEL", 1000)
+    monkeypatch.setattr(neighbours, "BLOCK", 7)
     monkeypatch.setattr(neighbours, "SLICE", 16)
     for seed in range(6):
         vectors = pool(seed, size, kind)
@@ -64,7 +64,7 @@ def test_fewer_than_no_neighbours_are_refused():
 
 
 def test_memory_grows_with_the_samples_and_not_with_their_pairs(monkeypatch):
-    monkeypatch.setattr(neighbours, "PANEL", 2**17)
+    monkeypatch.setattr(neighbours, "BLOCK", 30)
     vectors = np.random.default_rng(0).normal(size=(3000, 4))
     tracemalloc.start()
     nearest(vectors, 10)
