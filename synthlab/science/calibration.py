@@ -171,7 +171,8 @@ class _Known:
         values = np.unique(self.confidence, return_inverse=True)[1].reshape(-1)
         profile = np.stack([places, values, self.right.astype(int)], axis=1)
         strata = None if self.design is None else self.design.strata
-        return resampling.group(profile, self.weights, strata)
+        together = self.design.clusters if self.design and self.design.clustered else None
+        return resampling.group(profile, self.weights, strata, together)
 
 
 def _places(known: _Known, binning: Binning, bins: int) -> np.ndarray:

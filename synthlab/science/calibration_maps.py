@@ -17,7 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from synthlab.science.agreement import DEFAULT
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.calibration import brier
-from synthlab.science.estimation import Design, effective_size
+from synthlab.science.estimation import Design, effective_size, variance_of_mean
 from synthlab.science.figures import NO_ANSWERS, NO_DRAW, Figure
 
 EDGE = 1e-6  # confidences of 0 and 1 have no logit; they are taken for this and 1 - this
@@ -139,7 +139,8 @@ def choose_map(
         return Chosen(RAW, as_it_is, (), 0, 0.0, reason)
     if reason := _refuses(c[kept], y[kept], n_eff):
         return Chosen(RAW, as_it_is, (), n, n_eff, reason)
-    fold = _folds(y[kept], folds, np.random.default_rng(bootstrap.seed))
+    together = None if design is None else design.take(kept).drawn_together
+    fold = _folds(y[kept], together, folds, np.random.default_rng(bootstrap.seed))
     trials, held_out = [_trial("raw", c, c, y, design, bootstrap)], {"raw": as_it_is}
     for name in _candidates(n_eff):
         held_out[name] = np.full(len(c), np.nan)
@@ -167,12 +168,17 @@ def _candidates(n_eff: float) -> tuple[str, ...]:
     return ("temperature", "platt", "isotonic") if n_eff > MANY else ("temperature", "platt")
 
 
-def _folds(right: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
-    """The fold of each sample; hits and misses are spread evenly."""
-    order = np.lexsort((rng.random(len(right)), right))
-    fold = np.empty(len(right), int)
-    fold[order] = np.arange(len(right)) % folds
-    return fold
+def _folds(
+    right: np.ndarray, together: np.ndarray | None, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The fold of each sample: hits and misses spread evenly, copies of a text in one."""
+    if together is None:
+        together = np.arange(len(right))
+    hits = np.bincount(together, weights=right) / np.bincount(together)
+    order = np.lexsort((rng.random(len(hits)), hits))
+    fold = np.empty(len(hits), int)
+    fold[order] = np.arange(len(hits)) % folds
+    return fold[together]
 
 
 def _cross_fitted(
@@ -200,9 +206,10 @@ def _trial(
     gains = ((raw - right) ** 2 - (predicted - right) ** 2)[known]
     w = np.ones(len(gains)) if design is None else design.weights[known]
     gain = float(np.average(gains, weights=w))
-    # Hajek's ratio as if drawn with replacement, which is never too small.
-    spread = float(np.sqrt(((w * (gains - gain)) ** 2).sum()) / w.sum())
-    margin = spread * math.sqrt(len(gains) / max(len(gains) - 1, 1))
+    if design is None:
+        margin = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
+    else:
+        margin = math.sqrt(variance_of_mean(gains, design.take(known)))
     return Trial(name, brier(predicted, right, design, bootstrap), gain, margin)
 
 

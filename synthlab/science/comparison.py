@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from synthlab.science.estimation import Design, effective_size
+from synthlab.science.estimation import Design, effective_size, variance_of_mean
 from synthlab.science.figures import NO_ANSWERS, NO_DRAW, Figure
+from synthlab.science.intervals import shrunk_for_small
 
 ALWAYS_ALIKE = "both were right and wrong on the same samples"
 UNEQUAL_CHANCES = "the samples had unequal chances of being drawn; read the interval"
@@ -98,9 +99,8 @@ def paired_difference(
     value = float(np.average(d, weights=w))
     if part is not None and n == part.size:
         return Figure(value, n, (value, value), n_eff=float(n), method="census")
-    n_eff = _worth(d, w, part)
-    tail = (1 + level) / 2
-    n_eff *= float(stats.norm.ppf(tail) / stats.t.ppf(tail, max(n - 1, 1))) ** 2
+    n_eff, units = _worth(d, w, part)
+    n_eff = shrunk_for_small(n_eff, units, level)
     gained, lost = np.average(d > 0, weights=w), np.average(d < 0, weights=w)
     interval = _agresti_min(float(gained), float(lost), n_eff, level)
     low, high = min(interval[0], value), max(interval[1], value)
@@ -136,20 +136,19 @@ def compare_paired(
     return PairedComparison(difference, test, level, difference.value > 0 if decided else None)
 
 
-def _worth(d: np.ndarray, weights: np.ndarray, design: Design | None) -> float:
-    """How many answers of an even draw from an endless frame say as much; no more than
-    n / (1 - n / size), and Kish's number where no two answers differ."""
-    n = len(d)
+def _worth(d: np.ndarray, weights: np.ndarray, design: Design | None) -> tuple[float, int]:
+    """How many answers of an even draw from an endless frame say as much, at most
+    n / (1 - n / size), and Kish's number where no two answers differ; how many were drawn apart."""
     if design is None:
-        return float(n)
-    most = n / (1 - n / design.size)
-    if np.ptp(d) == 0:
-        return min(effective_size(weights), most)
-    mean = float(np.average(d, weights=weights))
-    even = float(np.average((d - mean) ** 2, weights=weights))
-    missed = 1 - design.inclusion
-    variance = float((missed * (weights * (d - mean)) ** 2).sum() / weights.sum() ** 2)
-    return min(even / variance, most) if variance > 0 else min(effective_size(weights), most)
+        return float(len(d)), len(d)
+    units = int(design.drawn_together.max()) + 1
+    most = units / (1 - len(d) / design.size)
+    even = float(np.average((d - np.average(d, weights=weights)) ** 2, weights=weights))
+    variance = variance_of_mean(d, design) if np.ptp(d) > 0 else 0.0
+    if variance > 0:
+        return min(even / variance, most), units
+    kish = effective_size(np.bincount(design.drawn_together, weights=weights))
+    return min(kish, most), units
 
 
 def _agresti_min(gained: float, lost: float, n: float, level: float) -> tuple[float, float]:

@@ -114,7 +114,8 @@ def _areas(
     mass = np.cumsum(np.bincount(inverse, weights=w))
     cells = np.ceil(CELLS * mass / mass[-1] - 1e-9).astype(int)[inverse]
     strata = None if design is None else design.strata
-    groups = resampling.group(np.stack([cells, y.astype(int)], axis=1), w, strata)
+    together = design.clusters if design is not None and design.clustered else None
+    groups = resampling.group(np.stack([cells, y.astype(int)], axis=1), w, strata, together)
     one_hot = cells[groups.first, None] == np.arange(1, CELLS + 1)
     columns = np.concatenate([one_hot, one_hot * y[groups.first, None]], axis=1).astype(float)
     replicates = resampling.replicate(groups, columns, _approximate, bootstrap)

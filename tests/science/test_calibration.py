@@ -309,3 +309,19 @@ def test_the_seed_decides_the_folds():
     confidence, right = population(np.random.default_rng(18), 300)
     one, two = (choose_map(confidence, right, bootstrap=QUICK) for _ in range(2))
     assert np.array_equal(one.held_out, two.held_out)
+
+
+def test_copies_of_a_text_say_no_more_than_one_and_share_a_fold():
+    rng = np.random.default_rng(19)
+    confidence, right = population(rng, 150)
+    pi, texts = np.full(150, 0.01), np.arange(150)
+    once = choose_map(confidence, right, Design(pi, 15_000, clusters=texts), bootstrap=QUICK)
+    four = Design(pi.repeat(4), 60_000, clusters=texts.repeat(4))
+    copied = choose_map(confidence.repeat(4), right.repeat(4), four, bootstrap=QUICK)
+    assert len(np.unique(copied.held_out)) <= len(np.unique(once.held_out)) + 5
+    margins = {trial.name: trial.margin for trial in copied.trials}
+    alone = {trial.name: trial.margin for trial in once.trials}
+    assert margins["platt"] == pytest.approx(alone["platt"], rel=0.25)
+    wide = brier(confidence.repeat(4), right.repeat(4), four)
+    narrow = brier(confidence.repeat(4), right.repeat(4), Design(pi.repeat(4), 60_000))
+    assert np.diff(wide.interval) > 1.6 * np.diff(narrow.interval)

@@ -74,6 +74,15 @@ def test_a_difference_over_the_whole_set_is_certain():
     assert np.diff(nearly.interval) < 0.5 * np.diff(endless.interval)
 
 
+def test_copies_of_a_text_say_little_more_than_one():
+    first, second = answers(50, 10, 3, 37)
+    pi, texts = np.full(100, 0.01), np.arange(100)
+    once = paired_difference(first, second, Design(pi, 10_000))
+    four = Design(pi.repeat(4), 40_000, clusters=texts.repeat(4))
+    copied = paired_difference(first.repeat(4), second.repeat(4), four)
+    assert copied.interval == pytest.approx(once.interval, abs=0.005)
+
+
 def test_the_weighted_interval_covers_and_the_naive_one_does_not():
     rng = np.random.default_rng(1)
     runs, fair, naive = 300, 0, 0

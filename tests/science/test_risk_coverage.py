@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from synthlab.science.bootstrap import Bootstrap
-from synthlab.science.estimation import Design, hypergeometric_interval
+from synthlab.science.estimation import Design
 from synthlab.science.figures import NO_ANSWERS, NO_DRAW
+from synthlab.science.intervals import hypergeometric_interval
 from synthlab.science.risk_coverage import area, risk_coverage
 
 QUICK = Bootstrap(replicates=200)
@@ -97,3 +98,12 @@ def test_without_answers_there_is_a_reason():
     assert undrawn.aurc.reason == NO_DRAW
     single = risk_coverage(np.array([0.5]), np.array([1.0]))
     assert single.aurc.value == 1
+
+
+def test_copies_of_a_text_say_no_more_than_one():
+    confidence, wrong = population(np.random.default_rng(5), 120)
+    pi, texts = np.full(480, 0.01), np.arange(120).repeat(4)
+    copies = confidence.repeat(4), wrong.repeat(4)
+    wide = risk_coverage(*copies, Design(pi, 48_000, clusters=texts), 2, QUICK)
+    narrow = risk_coverage(*copies, Design(pi, 48_000), 2, QUICK)
+    assert np.diff(wide.aurc.interval) > 1.6 * np.diff(narrow.aurc.interval)
