@@ -191,12 +191,31 @@ def test_the_texts_of_a_sample_keep_their_order(install):
 
 
 FILES = r"""
+import io
 import json
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xlsxwriter
 from annotation.actions import imports, imports_work
 from annotation.imports.mapping import mapping_from
 from annotation.models import Sample
 from tests import factories
+def parquet(**columns):
+    file = io.BytesIO()
+    pq.write_table(pa.table(list(columns.values()), names=[name[:4] for name in columns]), file)
+    return file.getvalue()
+def workbook(*rows):
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"strings_to_formulas": False}) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    return file.getvalue()
 files = {
+    "null.parquet": parquet(text=["a", "b\x00c", "d"], n=[1.0, float("nan"), 2.0]),
+    "twice.parquet": parquet(text=["a"], text2=["b"]),
+    "bytes.parquet": parquet(text=pa.array([b"a", b"\xff\xfe"]), n=[1, 2]),
+    "good.xlsx": workbook(["text", "n"], ["=1+1", 1], ["", 2], ["\U0001f600", 3]),
     "mark.csv": b"\xef\xbb\xbftext,n\na,1\n",
     "latin.csv": "text,n\ncaf\u00e9 \u00fcber,1\nna\u00efve,2\n".encode("latin-1"),
     "ragged.csv": b"text,n\na,1\nb\nc,3,4,5\nd,4\n",
@@ -229,6 +248,10 @@ for name, content in files.items():
 print(json.dumps(verdicts))
 """
 VERDICTS = {  # state, is there an error, the texts, the rows refused
+    "null.parquet": ["done", False, ["a", "d"], [2]],
+    "twice.parquet": ["done", False, ["a"], []],
+    "bytes.parquet": ["done", False, [], [1, 2]],
+    "good.xlsx": ["done", False, ["=1+1", "\U0001f600"], [3]],
     "mark.csv": ["done", False, ["a"], []],
     "latin.csv": ["done", False, ["café über", "naïve"], []],
     "ragged.csv": ["done", False, ["a", "d"], [3, 4]],
