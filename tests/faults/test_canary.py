@@ -4,10 +4,13 @@ import base64
 import json
 import re
 import signal
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.faults import site, stack
 from tests.generation.runs import LETTER_A
@@ -133,6 +136,46 @@ def change(env, statement):
     stack.manage("shell", "-v0", "-c", script, env=env)
 
 
+@pytest.fixture
+def heard(install, request):
+    """What goes through the broker: Redis on PostgreSQL, nothing outside the worker on SQLite."""
+    if not install["SYNTHLAB_DATABASE_URL"]:
+        yield None
+        return
+    install["SYNTHLAB_BROKER_URL"] = request.getfixturevalue("redis_url")
+    with listening(install["SYNTHLAB_BROKER_URL"]) as commands:
+        yield commands
+
+
+@contextmanager
+def listening(url):
+    """A list that fills with every command that Redis is sent."""
+    commands, stop = [], threading.Event()
+    with redis.Redis.from_url(url, socket_timeout=None) as server, server.monitor() as monitor:
+
+        def listen():
+            for command in monitor.listen():
+                commands.append(command["command"])
+                if stop.is_set():
+                    return
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield commands
+        finally:
+            stop.set()
+            server.ping()  # the last command that is heard
+            thread.join(10)
+
+
+def opened(commands):
+    """The commands as text, and what they hold in base64, as bodies of messages do."""
+    text = "".join(commands)
+    bodies = re.findall(r"[A-Za-z0-9+/]{16,}", text)
+    return text + "".join(str(base64.b64decode(body[: len(body) // 4 * 4])) for body in bodies)
+
+
 def files_with(folder, words):
     found = []
     for path in (path for path in Path(folder).rglob("*") if path.is_file()):
@@ -142,7 +185,7 @@ def files_with(folder, words):
 
 
 def test_a12_a_key_is_found_nowhere_after_all_that_can_happen_to_it(
-    install, openai_server, tmp_path_factory
+    install, heard, openai_server, tmp_path_factory
 ):
     env = {**install, "SYNTHLAB_LOG_LEVEL": "DEBUG", "SYNTHLAB_WORK_LEASE_SECONDS": "2"}
     project, session = json.loads(site.signed_in(env, PREPARE))
@@ -158,6 +201,11 @@ def test_a12_a_key_is_found_nowhere_after_all_that_can_happen_to_it(
     for name, text in places.items():
         assert CONTROL in text, f"{name} were not searched"
         assert [word for word in SAME if word in text] == [], name
+    if heard is not None:
+        text = opened(heard)
+        assert "generation.tasks.work" in text
+        assert "[[], {}, {" in text, "the bodies of messages were not opened"
+        assert [word for word in SAME if word in text] == []
     assert files_with(logs, ["/connections/", "Internal Server Error", "work"])
     assert files_with(logs, SAME) == []
     folder = env["SYNTHLAB_DATA_DIR"]
