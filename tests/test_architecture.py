@@ -20,6 +20,7 @@ FLOORS = {
     "annotation.arrays_chances": 3,
     "annotation.arrays_codes": 3,
     "annotation.arrays_features": 3,
+    "annotation.arrays_learning": 3,
     "annotation.filters": 3,
     "generation.arrays": 3,
     "annotation.reports": 3,

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
@@ -9,13 +10,17 @@ from django.utils.translation import ngettext
 
 from annotation import arrays
 from annotation.actions.features import make_features
+from annotation.arrays_learning import learns_from_people, lessons
 from annotation.filters import SampleFilter
 from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample, User
 from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
+from synthlab.science.selection.expected_error import ExpectedError
 from synthlab.science.selection.trade import Trade, trade
 
 NOTHING = ("", "0", "0%")
+LEARNING = ("expected_error", "uncertainty_weighted")  # go by what people's answers so far teach
+STUDENTS = ("student_disagreement",)  # compare the machine's labels with a student's
 POOL = SampleFilter(split=Sample.Split.POOL, drawn=False)
 
 
@@ -55,6 +60,7 @@ class Plan:
     drawn: mixture.Mixture | None = None  # None: only the worker draws by this strategy
     trade: Trade | None = None
     notes: list[str] = field(default_factory=list)
+    learned: dict[str, Any] = field(default_factory=dict)  # from how many answers, and which won
 
 
 def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
@@ -62,7 +68,7 @@ def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
 
     A `quick` plan leaves the draw itself out where the strategy takes longer than a page may.
     """
-    _check(design)
+    _check(project, design)
     which = replace(design.which, machine=design.machine.pk if design.machine else None)
     if which.lacks_machine:
         raise CannotDraw(_("The frame asks what a machine says: choose the machine."))
@@ -71,22 +77,29 @@ def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
         raise CannotDraw(_("No sample is in the frame: widen the filter or import samples."))
     main, audit = _amounts(design, frame)
     notes = [*_notes(project, design, frame, main + audit), *_people_notes(design)]
-    if quick and takes_long(design.strategy):
+    if quick and takes_long(project, design, which):
         samples = min(main + audit, frame.pool.size)
         return Plan(which, frame, samples, audit, samples * design.overlap, notes=notes)
     return _drawn(project, design, Plan(which, frame, main, audit, 0, notes=notes))
 
 
-def takes_long(strategy: str) -> bool:
+def takes_long(project: Project, design: Design, which: SampleFilter) -> bool:
     """Does it need more than the columns that are stored with each suggestion?"""
-    return bool(set(STRATEGIES[strategy].needs) & {"features"})
+    if "features" in STRATEGIES[design.strategy].needs:
+        return True
+    return design.strategy in LEARNING and learns_from_people(project, which)
 
 
 def _drawn(project, design, planned):
     strategy = STRATEGIES[design.strategy]()
-    if "features" in strategy.needs:
+    if takes_long(project, design, planned.which):
         make_features(project)
     frame = arrays.with_signals(planned.frame, project, planned.which, strategy.needs)
+    learned: dict[str, Any] = {}
+    if design.strategy in LEARNING and learns_from_people(project, planned.which):
+        frame, learned = _with_predicted_errors(design, frame)
+    elif design.strategy in STUDENTS:
+        frame = _with_labels(design, frame)
     rng = np.random.default_rng(design.seed)
     try:
         drawn = mixture.draw(frame.pool, strategy, planned.samples, planned.audit, rng)
@@ -101,17 +114,43 @@ def _drawn(project, design, planned):
         seats=bargain.samples * design.overlap,
         drawn=drawn,
         trade=bargain,
+        learned=learned,
     )
 
 
-def _check(design):
+def _with_labels(design, frame):
+    """The frame with the labels that the machine and people gave."""
+    taught = lessons(design.machine, design.codebook, frame.samples)
+    mine = taught.pool.take(taught.rows_of(frame.samples))
+    pool = replace(frame.pool, answers=mine.answers, known=mine.known)
+    return replace(frame, pool=pool)
+
+
+def _with_predicted_errors(design, frame):
+    """The frame with the chance that the machine is wrong, learned from people's answers so far,
+    and what a reader must know to compute it again."""
+    taught = lessons(design.machine, design.codebook, frame.samples)
+    student = ExpectedError(correct=False).predict(taught.pool, np.random.default_rng(design.seed))
+    error = student.error[taught.rows_of(frame.samples)]
+    known = taught.pool.known[taught.rows_of(frame.samples)]
+    learned = {
+        "answers": taught.answered,
+        "newest_answer": taught.newest_answer,
+        "scores": student.scores,
+    }
+    return replace(frame, pool=replace(frame.pool, error=error, known=known)), learned
+
+
+def _check(project, design):
     if design.codebook is None or not design.codebook.is_published:
         raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
     if design.seed < 0:
         raise CannotDraw(_("A seed is a whole number, not below 0."))
     if design.strategy not in STRATEGIES:
         raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
-    if "probabilities" in STRATEGIES[design.strategy].needs:
+    if design.strategy in STUDENTS and project.task.multiple:
+        raise CannotDraw(_("This strategy is for projects in which a sample has one label."))
+    if {"probabilities", "strata"} & set(STRATEGIES[design.strategy].needs):
         if design.machine is None:
             raise CannotDraw(_("This strategy needs a machine: start a label run first."))
         if not design.machine.suggestions.exists():

@@ -162,6 +162,7 @@ def _outcome(parameters, planned):
             "samples": planned.samples,
             "audit_samples": planned.audit,
             "notes": planned.notes,
+            **({"learned": planned.learned} if planned.learned else {}),
         },
         "frame": {
             "filter": planned.which.stated(),

@@ -15,7 +15,9 @@ from annotation.actions import draws
 from annotation.actions.draws import BeingDrawn, CannotDraw, Design, draw_round, plan
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Round, RoundItem, Sample, Suggestion
+from synthlab.science.selection import STRATEGIES
 from tests.factories import (
+    make_annotation,
     make_annotator,
     make_codebook,
     make_machine,
@@ -267,6 +269,67 @@ def test_a_writer_that_lost_its_lease_stops(project):
     with pytest.raises(CannotDraw, match="given up"):
         draws._write(round_, planned)
     assert not RoundItem.objects.exists()
+
+
+@pytest.fixture
+def texts(settings, tmp_path):
+    settings.FEATURE_DIR = tmp_path / "features"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_draws_a_round_with_an_audit_the_same_way_twice(project, texts, name):
+    wanted = replace(design(project, budget="6", audit="4"), strategy=name)
+    round_ = draw_round(project, wanted)
+    assert round_.items.count() == 10
+    by_lot = round_.items.filter(inclusion__isnull=False).count()
+    assert by_lot == (10 if STRATEGIES[name].by_chance else 4)
+    which = SampleFilter(split="pool")
+    again = draw_round(project, replace(wanted, which=which))
+    said = [
+        list(r.items.order_by("rank").values_list("sample", "stratum")) for r in (round_, again)
+    ]
+    assert said[0] == said[1]
+
+
+def test_with_several_labels_a_sample_no_student_is_taught(project, texts):
+    project.task_type = "multi_label"
+    with pytest.raises(CannotDraw, match="one label"):
+        plan(project, replace(design(project), strategy="student_disagreement"))
+    assert plan(project, replace(design(project), strategy="expected_error")).samples == 10
+
+
+def test_texts_are_read_by_the_worker_never_in_a_request(project, texts):
+    wanted = replace(design(project, key=uuid.uuid4()), strategy="vote_k")
+    planned = plan(project, wanted, quick=True)
+    assert (planned.samples, planned.drawn, planned.trade) == (10, None, None)
+    round_ = draw_round(project, wanted, wait=False)
+    assert (round_.state, round_.parameters["samples"]) == ("drawing", 10)
+    assert not project.feature_tables.exists()
+    draws.work_on_due()
+    round_.refresh_from_db()
+    assert (round_.state, round_.items.count()) == ("open", 10)
+    assert project.feature_tables.get().size == 40
+
+
+def test_expected_error_goes_by_what_people_said_where_the_machine_is_wrong(project, texts):
+    """The machine is sure of everything with the word cat, and people say it is wrong there."""
+    machine = project.machines.get()
+    for i in range(60):
+        text, sure = ("a cat sits here", 0.95) if i % 2 else ("the price of bread", 0.9)
+        sample = make_sample(project, f"{text} {i}")
+        make_suggestion(machine, sample, {"yes": sure, "no": 1 - sure})
+    animals = project.samples.filter(text__contains="cat")
+    seen = [*animals[:15], *project.samples.filter(text__contains="bread")[:15]]
+    people = [make_annotator(project)]
+    pilot = make_round(project, samples=seen, annotators=people)
+    for item in pilot.items.select_related("sample"):
+        make_annotation(item, people[0], "no" if "cat" in item.sample.text else "yes")
+    which = SampleFilter(split="pool", drawn=False, confidence_from=0.89)
+    wanted = replace(design(project, budget="8", audit=""), which=which)
+    drawn = draw_round(project, replace(wanted, strategy="expected_error"))
+    texts_drawn = drawn.items.values_list("sample__text", flat=True)
+    assert sum("cat" in text for text in texts_drawn) == 8
+    assert drawn.parameters["learned"]["answers"] == 30
 
 
 def draw(*args):

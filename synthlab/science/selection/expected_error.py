@@ -38,6 +38,12 @@ class ExpectedError:
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         """Scores are chances of an error; 0 where people have answered."""
+        if pool.size == 0:
+            return highest(np.empty(0), k, rng)
+        if pool.error is not None:  # learned already, from more samples than may be drawn
+            return highest(asked_last(pool.error, pool), k, rng)
+        if pool.answers is None and pool.probabilities is None:  # nothing to learn from yet
+            return highest(1 - pool.column("confidence"), k, rng)
         return highest(asked_last(self.predict(pool, rng).error, pool), k, rng)
 
     def predict(self, pool: Pool, rng: np.random.Generator) -> Learned:
