@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from annotation.models import Suggestion
 from generation.actions import journal, ledger
@@ -89,7 +90,7 @@ def _restore_step(held, attempt):
 
 
 def unknown_outcome():
-    return Rejection("unknown_outcome", "No answer was stored for either of two requests.")
+    return Rejection("unknown_outcome", _("No answer was stored for either of two requests."))
 
 
 def owned(helds):
@@ -206,11 +207,11 @@ def sweep():
     if not expired.exists():
         return 0
     rows = list(expired.select_for_update().values_list("pk", "run__state")[:SWEEP_AT_ONCE])
-    ledger.doubt_calls(Call.objects.filter(attempt__slot__in=[pk for pk, _ in rows]))
+    ledger.doubt_calls(Call.objects.filter(attempt__slot__in=[pk for pk, _state in rows]))
     cancelled = [pk for pk, state in rows if state == Run.State.CANCELLED]
     for ids, state in (
         (cancelled, Slot.State.CANCELLED),
-        ([pk for pk, _ in rows if pk not in set(cancelled)], Slot.State.PLANNED),
+        ([pk for pk, _state in rows if pk not in set(cancelled)], Slot.State.PLANNED),
     ):
         Slot.objects.filter(pk__in=ids).update(
             state=state, lease_until=None, version=F("version") + 1

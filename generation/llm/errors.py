@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from generation.llm.base import ErrorKind, LLMError
 from generation.llm.completion import clean
 
@@ -42,14 +45,16 @@ BY_STATUS: dict[int, ErrorKind] = {
     429: "rate_limited",
 }
 HINTS: dict[ErrorKind, str] = {
-    "rate_limited": "The endpoint asks to slow down",
-    "quota": "The account has no quota left; add credit, then go on",
-    "auth": "The endpoint refuses the key; enter a valid one",
-    "not_found": "The endpoint does not know this model or address; check both",
-    "bad_request": "The endpoint refuses the request",
-    "context_overflow": "The prompt is longer than this model can read",
-    "server": "The endpoint failed",
-    "blocked": "The endpoint redirects, which is not followed; enter its final address",
+    "rate_limited": gettext_lazy("The endpoint asks to slow down"),
+    "quota": gettext_lazy("The account has no quota left; add credit, then go on"),
+    "auth": gettext_lazy("The endpoint refuses the key; enter a valid one"),
+    "not_found": gettext_lazy("The endpoint does not know this model or address; check both"),
+    "bad_request": gettext_lazy("The endpoint refuses the request"),
+    "context_overflow": gettext_lazy("The prompt is longer than this model can read"),
+    "server": gettext_lazy("The endpoint failed"),
+    "blocked": gettext_lazy(
+        "The endpoint redirects, which is not followed; enter its final address"
+    ),
 }
 
 
@@ -62,7 +67,9 @@ def error_from(status: int, headers: Mapping[str, str], raw: str) -> LLMError:
     message = f"{HINTS[kind]} (HTTP {status})" + (f": {said}" if said else ".")
     return LLMError(
         kind,
-        f"It does not take the parameter “{parameter}”. {message}" if parameter else message,
+        _("It does not take the parameter “%(name)s”.") % {"name": parameter} + f" {message}"
+        if parameter
+        else message,
         status=status,
         sent=True,
         retry_after=retry_after(headers),

@@ -7,6 +7,8 @@ and gives each its row in the ledger. Nothing is called without the user's conse
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext as _
+
 from generation.llm.base import SYSTEM, USER, Capabilities, LLMError, Message, Reply, Request
 from generation.llm.replies import (
     ReplyError,
@@ -63,11 +65,13 @@ def probing(model: str) -> Generator[Request, Reply | LLMError, Findings]:
     """Yields one request after the other and is sent the reply or the error; ends in Findings."""
     known, sentences = Capabilities(), []
     reply = yield _chat(model)
-    for _ in LEARNABLE:
+    for _try in LEARNABLE:
         if isinstance(reply, Reply) or reply.parameter not in {*LEARNABLE} - {*known.refused}:
             break
         known = replace(known, refused=(*known.refused, reply.parameter))
-        sentences.append(f"The parameter “{reply.parameter}” is refused and is left out.")
+        sentences.append(
+            _("The parameter “%(name)s” is refused and is left out.") % {"name": reply.parameter}
+        )
         reply = yield _chat(model).fitted(known)
     if isinstance(reply, LLMError):
         return Findings(replace(known, chat=False), (*sentences, reply.message), reply)
@@ -95,21 +99,28 @@ def _chat(model: str) -> Request:
 
 def _chat_sentence(reply: Reply, model: str) -> str:
     if not reply.text.strip():
-        return "Chat works, but the reply was empty: the model spends its tokens on reasoning."
+        return str(
+            _("Chat works, but the reply was empty: the model spends its tokens on reasoning.")
+        )
     if reply.model_returned and reply.model_returned != model:
-        return f"Chat works. The endpoint says that “{reply.model_returned}” answered."
-    return "Chat works."
+        words = _("Chat works. The endpoint says that “%(name)s” answered.")
+        return str(words % {"name": reply.model_returned})
+    return str(_("Chat works."))
 
 
 def _logprobs(model: str, known: Capabilities) -> Asking:
     question = Message(USER, "Which is a colour?\nA = blue\nB = seven\nAnswer with one letter.")
     reply = yield Request((question,), model, 1, 0.0, seed=1, logprobs=20).fitted(known)
     if isinstance(reply, LLMError):
-        return replace(known, logprobs=_refusal(reply)), f"No log probabilities: {reply.message}"
+        return replace(known, logprobs=_refusal(reply)), _("No log probabilities: %(why)s") % {
+            "why": reply.message
+        }
     if reply.logprobs and len(reply.logprobs[0]) > 1:
         found = len(reply.logprobs[0])
-        return replace(known, logprobs=True), f"Log probabilities work, with {found} alternatives."
-    return replace(known, logprobs=False), "No log probabilities: the parameter is ignored."
+        return replace(known, logprobs=True), _(
+            "Log probabilities work, with %(n)d alternatives."
+        ) % {"n": found}
+    return replace(known, logprobs=False), _("No log probabilities: the parameter is ignored.")
 
 
 def _json_schema(model: str, known: Capabilities) -> Asking:
@@ -117,12 +128,16 @@ def _json_schema(model: str, known: Capabilities) -> Asking:
     request = Request((question,), model, ROOM, 0.0, seed=1).fitted(known)
     reply = yield replace(request, response_format=response_format("answer", SCHEMA))
     if isinstance(reply, LLMError):
-        return replace(known, json_schema=_refusal(reply)), f"No JSON schema: {reply.message}"
+        return replace(known, json_schema=_refusal(reply)), _("No JSON schema: %(why)s") % {
+            "why": reply.message
+        }
     try:
         check(parse_json(reply.text).value, SCHEMA)
     except ReplyError as error:
-        return replace(known, json_schema=False), f"No JSON schema: {error.detail}"
-    return replace(known, json_schema=True), "JSON schema works."
+        return replace(known, json_schema=False), _("No JSON schema: %(why)s") % {
+            "why": error.detail
+        }
+    return replace(known, json_schema=True), _("JSON schema works.")
 
 
 def _system_role(model: str, known: Capabilities) -> Asking:
@@ -132,10 +147,12 @@ def _system_role(model: str, known: Capabilities) -> Asking:
     )
     reply = yield Request(messages, model, ROOM, 0.0, seed=1).fitted(known)
     if isinstance(reply, LLMError):
-        return replace(known, system_role=_refusal(reply)), f"No system role: {reply.message}"
+        return replace(known, system_role=_refusal(reply)), _("No system role: %(why)s") % {
+            "why": reply.message
+        }
     if SECRET_WORD.lower() in reply.text.lower():
-        return replace(known, system_role=True), "The system role is followed."
-    folded = "The system role is not followed; the codebook goes into the user message."
+        return replace(known, system_role=True), _("The system role is followed.")
+    folded = _("The system role is not followed; the codebook goes into the user message.")
     return replace(known, system_role=False), folded
 
 

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from generation.techniques.base import Technique
 from generation.techniques.logprobs import Logprobs
 from generation.techniques.verbalized import Verbalized
@@ -35,11 +37,13 @@ def make(name: str, options: Mapping[str, Any]) -> Technique:
     """A technique with stored or typed-in options; raises OptionsError for any that it lacks or
     that lies outside its range. Options that are left out have their defaults."""
     if name not in TECHNIQUES:
-        raise OptionsError(f"“{name}” is no technique.")
+        raise OptionsError(_("“%(name)s” is no technique.") % {"name": name})
     known = {option["name"]: option for option in options_of(name)}
     for key, value in options.items():
         if key not in known:
-            raise OptionsError(f"“{name}” has no option “{key}”.")
+            raise OptionsError(
+                _("“%(name)s” has no option “%(key)s”.") % {"name": name, "key": key}
+            )
         _check_option(known[key], value)
     return TECHNIQUES[name](**options)
 
@@ -47,8 +51,7 @@ def make(name: str, options: Mapping[str, Any]) -> Technique:
 def _check_option(option: Mapping[str, Any], value: Any) -> None:
     wanted = (int, float) if option["type"] is float else option["type"]
     if not isinstance(value, wanted) or (isinstance(value, bool) and option["type"] is not bool):
-        raise OptionsError(f"“{option['name']}” must be of type {option['type'].__name__}.")
+        words = {"name": option["name"], "type": option["type"].__name__}
+        raise OptionsError(_("“%(name)s” must be of type %(type)s.") % words)
     if "min" in option and not option["min"] <= value <= option["max"]:
-        raise OptionsError(
-            f"“{option['name']}” must lie between {option['min']} and {option['max']}."
-        )
+        raise OptionsError(_("“%(name)s” must lie between %(min)s and %(max)s.") % option)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Protocol
 
+from django.utils.translation import gettext as _
+
 from annotation.task_types.base import UNSURE, Belief, Rules, TaskType, Value
 from generation.llm.base import ASSISTANT, USER, Capabilities, Message, Reply, Request
 from generation.llm.replies import Parsed, ReplyError, Schema, response_format
@@ -175,13 +177,13 @@ def step_seed(seed: int, name: str) -> int:
 def unusable(step: Step, reply: Reply) -> Rejection | None:
     """Why a reply is out of the question before anybody looks for an answer in it."""
     if reply.refusal or reply.finish_reason == "content_filter":
-        return Rejection("refused", reply.refusal[:300] or "The endpoint filtered the answer.")
+        return Rejection("refused", reply.refusal[:300] or _("The endpoint filtered the answer."))
     if reply.finish_reason == "length" and not step.one_token:
-        return Rejection("truncated", f"Cut off at {step.max_tokens} tokens.")
+        return Rejection("truncated", _("Cut off at %(n)d tokens.") % {"n": step.max_tokens})
     if not reply.text.strip() and not (step.one_token and reply.logprobs):
         if reply.reasoning or reply.reasoning_tokens:
-            return Rejection("empty", "All tokens went into reasoning; allow more of them.")
-        return Rejection("empty", "The reply holds no text.")
+            return Rejection("empty", _("All tokens went into reasoning; allow more of them."))
+        return Rejection("empty", _("The reply holds no text."))
     return None
 
 
@@ -250,7 +252,8 @@ def mean_judgement(
     for slug in rules.slugs:
         shares = [reading.shares[slug] for reading in readings if slug in reading.shares]
         if not shares:
-            return Rejection("unsure", f"The model answered “unsure” and nothing for “{slug}”.")
+            detail = _("The model answered “unsure” and nothing for “%(slug)s”.")
+            return Rejection("unsure", detail % {"slug": slug})
         probabilities[slug] = sum(shares) / len(shares)
     covered = [reading.covered for reading in readings if reading.covered is not None]
     return Judgement(

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from annotation.task_types.base import UNSURE, Rules, TaskType
 from generation.llm.base import Alternatives, Capabilities, Reply
 from generation.techniques.base import (
@@ -41,25 +44,33 @@ class Logprobs:
     """
 
     orders: int = field(
-        default=1, metadata={"label": "Orders of the labels to average over", "min": 1, "max": 10}
+        default=1,
+        metadata={
+            "label": gettext_lazy("Orders of the labels to average over"),
+            "min": 1,
+            "max": 10,
+        },
     )
     rationale: bool = field(
-        default=False, metadata={"label": "Ask for a short rationale, as a second request"}
+        default=False,
+        metadata={"label": gettext_lazy("Ask for a short rationale, as a second request")},
     )
 
     name: ClassVar[str] = "logprobs"
-    label: ClassVar[str] = "Token probabilities of one letter"
+    label: ClassVar[str] = gettext_lazy("Token probabilities of one letter")
     version: ClassVar[int] = 1
     source: ClassVar[Source] = "logprobs"
     needs: ClassVar[tuple[str, ...]] = ("chat", "logprobs")
 
     def offered(self, rules: Rules, task_type: TaskType, capabilities: Capabilities) -> str | None:
         if capabilities.logprobs is None:
-            return "It is not known whether the endpoint gives log probabilities; probe it first."
+            return str(
+                _("It is not known whether the endpoint gives log probabilities; probe it first.")
+            )
         if not capabilities.logprobs:
-            return "The endpoint gives no log probabilities."
+            return str(_("The endpoint gives no log probabilities."))
         if len(rules.labels) + rules.unsure > MOST_OPTIONS:
-            return f"The codebook has more than {MOST_OPTIONS} answers."
+            return str(_("The codebook has more than %(n)d answers.") % {"n": MOST_OPTIONS})
         return None
 
     def steps(
@@ -105,12 +116,13 @@ class Logprobs:
         if step.purpose == "rationale":
             return StepReading(step.name, rationale=reply.text.strip()[:RATIONALE_LENGTH])
         if not reply.logprobs:
-            return Rejection("no_logprobs", "The reply holds no log probabilities.")
+            return Rejection("no_logprobs", _("The reply holds no log probabilities."))
         masses = letter_masses(reply.logprobs[0], step.options)
         total, on_labels = sum(masses.values()), sum(masses[s] for s in masses if s != UNSURE)
         if total < LEAST_MASS:
             said = reply.text.strip()[:40]
-            return Rejection("low_mass", f"Letters hold {total:.0%} of the mass; it said “{said}”.")
+            detail = _("Letters hold %(share)s of the mass; it said “%(said)s”.")
+            return Rejection("low_mass", detail % {"share": f"{total:.0%}", "said": said})
         if not on_labels:
             return StepReading(step.name, covered=0.0)
         shares = {slug: mass / on_labels for slug, mass in masses.items() if slug != UNSURE}

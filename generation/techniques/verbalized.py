@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from annotation.task_types.base import UNSURE, Rules, TaskType
 from generation.llm.base import Capabilities, Reply
 from generation.llm.replies import ReplyError, Schema, check, object_schema, parse_json
@@ -41,21 +44,23 @@ class Verbalized:
     """
 
     percent: bool = field(
-        default=False, metadata={"label": "Ask for per cent instead of numbers from 0 to 1"}
+        default=False,
+        metadata={"label": gettext_lazy("Ask for per cent instead of numbers from 0 to 1")},
     )
     rationale: bool = field(
-        default=False, metadata={"label": "Ask for a short rationale before the answer"}
+        default=False,
+        metadata={"label": gettext_lazy("Ask for a short rationale before the answer")},
     )
 
     name: ClassVar[str] = "verbalized"
-    label: ClassVar[str] = "Stated confidence for every label"
+    label: ClassVar[str] = gettext_lazy("Stated confidence for every label")
     version: ClassVar[int] = 1
     source: ClassVar[Source] = "verbalized"
     needs: ClassVar[tuple[str, ...]] = ("chat",)
 
     def offered(self, rules: Rules, task_type: TaskType, capabilities: Capabilities) -> str | None:
         if capabilities.chat is False:
-            return "The endpoint answers no chat completions."
+            return str(_("The endpoint answers no chat completions."))
         return None
 
     def steps(
@@ -116,7 +121,8 @@ class Verbalized:
             return StepReading(step.name, stated, None, why, parsed.repaired)
         total = sum(stated.values())
         if abs(total - 1) > SUM_TOLERANCE:
-            return Rejection("bad_sum", f"The probabilities add up to {total:.2f}, not to 1.")
+            detail = _("The probabilities add up to %(total)s, not to 1.")
+            return Rejection("bad_sum", detail % {"total": f"{total:.2f}"})
         labels = {slug: stated[slug] / total for slug in rules.slugs}
         covered = min(sum(labels.values()), 1.0)
         shares = {slug: p / covered for slug, p in labels.items()} if covered > 0 else {}

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from annotation.task_types.base import UNSURE, Rules, TaskType
 from generation.llm.base import Capabilities, Reply
 from generation.llm.replies import ReplyError, Schema, check, object_schema, parse_json
@@ -40,25 +43,30 @@ class Votes:
     Not when: money is short (every vote is a full call), or fine shades of certainty matter.
     """
 
-    votes: int = field(default=5, metadata={"label": "Votes for each sample", "min": 2, "max": 30})
+    votes: int = field(
+        default=5, metadata={"label": gettext_lazy("Votes for each sample"), "min": 2, "max": 30}
+    )
     temperature: float = field(
-        default=1.0, metadata={"label": "Temperature", "min": 0.1, "max": 2.0}
+        default=1.0, metadata={"label": gettext_lazy("Temperature"), "min": 0.1, "max": 2.0}
     )
     rationale: bool = field(
-        default=False, metadata={"label": "Ask for a short rationale before each vote"}
+        default=False,
+        metadata={"label": gettext_lazy("Ask for a short rationale before each vote")},
     )
 
     name: ClassVar[str] = "votes"
-    label: ClassVar[str] = "Votes: several answers at a temperature"
+    label: ClassVar[str] = gettext_lazy("Votes: several answers at a temperature")
     version: ClassVar[int] = 1
     source: ClassVar[Source] = "votes"
     needs: ClassVar[tuple[str, ...]] = ("chat",)
 
     def offered(self, rules: Rules, task_type: TaskType, capabilities: Capabilities) -> str | None:
         if capabilities.chat is False:
-            return "The endpoint answers no chat completions."
+            return str(_("The endpoint answers no chat completions."))
         if "temperature" in capabilities.refused:
-            return "The endpoint takes no temperature, so that votes would not differ as asked."
+            return str(
+                _("The endpoint takes no temperature, so that votes would not differ as asked.")
+            )
         return None
 
     def steps(
@@ -114,7 +122,7 @@ class Votes:
         chosen = _chosen(parsed.value, task_type)
         why = str(parsed.value.get("rationale", ""))[:RATIONALE_LENGTH]
         if UNSURE in chosen and len(chosen) > 1:
-            return Rejection("wrong_shape", "“unsure” stands together with labels.")
+            return Rejection("wrong_shape", _("“unsure” stands together with labels."))
         if UNSURE in chosen:
             return StepReading(step.name, covered=0.0, rationale=why, repaired=parsed.repaired)
         shares = {slug: float(slug in chosen) for slug in rules.slugs}
@@ -129,7 +137,8 @@ class Votes:
         if len(bad) > len(readings) / 2:
             code = Counter(rejection.code for rejection in bad).most_common(1)[0][0]
             first = next(rejection for rejection in bad if rejection.code == code)
-            return Rejection(code, f"{len(bad)} of {len(readings)} votes: {first.detail}")
+            counts = {"bad": len(bad), "all": len(readings), "why": first.detail}
+            return Rejection(code, _("%(bad)d of %(all)d votes: %(why)s") % counts)
         lost = [StepReading("", covered=0.0) for _ in bad]
         judgement = mean_judgement([*good, *lost], rules, task_type, self.source)
         if isinstance(judgement, Rejection):
