@@ -64,11 +64,14 @@ def learn(
     rng: np.random.Generator,
     *,
     correct: bool = True,
+    by_lot: np.ndarray | None = None,
 ) -> Learned:
     """Fit on the rows where `known` is not negative; the seed decides folds and subsamples.
 
     With fewer than 20 answers, or without `correct`, no label is corrected. People's own answers
     are not put in: `labels` of rows that they labelled are predictions as everywhere else.
+    `by_lot` marks the rows drawn uniformly: chances are fitted to what happened there, since rows
+    chosen for their doubt say little about how rare errors are elsewhere.
     """
     lesson = Lesson(evidence, answers, labels, *_taught(known, rng))
     if len(lesson.rows) < FEWEST_ANSWERS:
@@ -78,7 +81,8 @@ def learn(
     chances, corrector = _cross_fitted(lesson, fold)
     losses = {name: log_loss(p[lesson.rows], _wrong(lesson)) for name, p in chances.items()}
     best = min(losses, key=lambda name: losses[name])
-    error = _calibrated(chances[best], lesson.rows, _wrong(lesson))
+    fit = _representative(lesson, by_lot)
+    error = _calibrated(chances[best], lesson.rows[fit], _wrong(lesson)[fit])
     corrected = np.zeros(len(answers), dtype=bool)
     if correct and corrector is not None:
         corrected = gate(corrector, lesson)
@@ -87,7 +91,7 @@ def learn(
     released = np.where(corrected, corrector.argmax(axis=1), answers)
     remaining = np.where(corrected, 1 - corrector.max(axis=1), chances[best])
     still = released[lesson.rows] != lesson.said
-    remaining = _calibrated(remaining, lesson.rows, still)
+    remaining = _calibrated(remaining, lesson.rows[fit], still[fit])
     return Learned(released, remaining, error, corrected, best, losses)
 
 
@@ -112,6 +116,13 @@ def log_loss(chance: np.ndarray, happened: np.ndarray) -> float:
     """Mean of -log of the probability given to what happened (natural logarithm)."""
     inside = _inside(chance)
     return float(-np.mean(np.where(happened, np.log(inside), np.log1p(-inside))))
+
+
+def _representative(lesson: Lesson, by_lot: np.ndarray | None) -> np.ndarray:
+    """(rows,), bool: which of the rows with answers were drawn by lot; all, if too few were."""
+    everything = np.ones(len(lesson.rows), dtype=bool)
+    drawn = everything if by_lot is None else by_lot[lesson.rows]
+    return drawn if drawn.sum() >= FEWEST_ANSWERS else everything
 
 
 def _calibrated(chance: np.ndarray, rows: np.ndarray, happened: np.ndarray) -> np.ndarray:
