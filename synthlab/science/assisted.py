@@ -11,17 +11,23 @@ answer that it is held against: see `cross_fitted`. How much it narrows depends 
 answers they explain, which is little for accuracy and often much for prevalence.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from synthlab.science.estimation import Design, hajek_proportion, variance_of_mean
+from synthlab.science.estimation import (
+    Design,
+    effective_size,
+    hajek_proportion,
+    variance_of_mean,
+)
 from synthlab.science.figures import Figure
 from synthlab.science.intervals import clopper_pearson_interval, shrunk_for_small
 
 ENOUGH = 100  # answers below which the error of such a figure is badly estimated
-MISSES = 10  # effective answers that differ from their prediction, below which it is as well
+OFTEN = 20  # effective answers of either outcome, and that differ from their prediction: as well
 NARROWER = 0.95  # of the width of the plain interval, for which it is worth taking
 
 
@@ -111,11 +117,21 @@ def assisted_proportion(
     n, lost = len(y), 2  # the mean and the weight were both estimated
     variance = variance_of_mean(rest, kept) * n / max(n - lost, 1)
     spread = value * (1 - value)
-    n_eff = spread / variance if variance > 0 and spread > 0 else float(plain.n_eff or n)
-    n_eff = shrunk_for_small(n_eff, n, level)
+    if variance <= 1e-9 * spread or spread == 0:
+        return plain  # every answer was foreseen: how often that fails cannot be told from these
+    n_eff = shrunk_for_small(spread / variance, math.floor(_carrying(rest, kept)), level)
     interval = clopper_pearson_interval(n_eff * value, n_eff, level)
     method = "ppi" if np.ptp(kept.inclusion) < 1e-12 else "aipw"
     return Figure(value, n, interval, n_eff=n_eff, method=method)
+
+
+def _carrying(rest: np.ndarray, design: Design) -> float:
+    """How many answers carry the variance of a mean: (sum of squares)^2 over the sum of fourth
+    powers, of their weighted deviations. It stands for the degrees of freedom."""
+    w = design.weights / design.weights.sum()
+    square = (w * (rest - (w * rest).sum())) ** 2
+    total = float(square.sum())
+    return total**2 / float((square**2).sum()) if total > 1e-18 else 0.0  # else: rounding
 
 
 def tuned_weight(y: np.ndarray, f: np.ndarray, design: Design) -> float:
@@ -138,14 +154,14 @@ def narrowest_proportion(
 ) -> Figure:
     """AIPW where its interval is honestly narrower, else Hajek's with Korn & Graubard's interval.
 
-    Honestly: with a hundred answers, ten of them (by effective number) that differ from their
-    prediction, and both outcomes often seen; with fewer, or nearly all alike, the error of such a
-    figure is underestimated. And by a margin, so that it is not taken for a lucky variance.
+    Honestly: with a hundred answers, twenty (by effective number) of either outcome and twenty
+    that differ from their prediction; with fewer, or nearly all alike, the error of such a figure
+    is underestimated. And by a margin, so that it is not taken for a lucky variance.
     """
     plain = hajek_proportion(values, design, level)
     if predictions is None or plain.interval is None or plain.n < ENOUGH:
         return plain
-    if plain.method == "census" or _misses(values, design, predictions) < MISSES:
+    if plain.method == "census" or not _telling(values, design, predictions):
         return plain
     assisted = assisted_proportion(values, design, predictions, level)
     if assisted.interval is None or _width(assisted) > NARROWER * _width(plain):
@@ -153,17 +169,14 @@ def narrowest_proportion(
     return assisted
 
 
-def _misses(values: np.ndarray, design: Design, predictions: Predictions) -> float:
-    """How many answers carry the difference between answers and predictions: (sum of squares)^2
-    over the sum of fourth powers, of the weighted differences from their mean."""
+def _telling(values: np.ndarray, design: Design, predictions: Predictions) -> bool:
+    """Are there enough answers of either outcome, and enough that were not predicted?"""
     y = np.asarray(values, dtype=float)
     counted = ~np.isnan(y) & design.measuring
     kept, y, f = design.take(counted), y[counted], predictions.answered[counted]
-    w = kept.weights / kept.weights.sum()
+    sides = (effective_size(kept.weights[y > 0.5]), effective_size(kept.weights[y <= 0.5]))
     rest = y - tuned_weight(y, f, kept) * f
-    square = (w * (rest - (w * rest).sum())) ** 2
-    total = float(square.sum())
-    return total**2 / float((square**2).sum()) if total > 0 else 0.0
+    return min(*sides, _carrying(rest, kept)) >= OFTEN
 
 
 def _width(figure: Figure) -> float:
