@@ -50,7 +50,7 @@ class McNemar:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Second minus first. `better` is None while the data do not decide at this look's level."""
+    """Second minus first. `better` is None while the answers do not decide at this look's level."""
 
     difference: Figure
     test: McNemar

@@ -236,11 +236,11 @@ def confidence_sequence(
     """
     s, f = np.asarray(hits, dtype=float), np.asarray(n - hits, dtype=float)
     lower, upper = (_ends if frame is None else _ends_of_frame)(s, f, alpha, frame or 0)
-    lower, upper = np.maximum.accumulate(lower), np.minimum.accumulate(upper)
-    # Crossed ends happen with probability below alpha: then the newest evidence stands as a point.
-    middle = np.clip(s / (s + f), np.minimum(lower, upper), np.maximum(lower, upper))
-    crossed = lower > upper
-    return np.where(crossed, middle, lower), np.where(crossed, middle, upper)
+    highest, lowest = np.maximum.accumulate(lower), np.minimum.accumulate(upper)
+    # Cut to nothing: that has a probability below alpha, or the order was not a random one. The
+    # newest interval then stands alone.
+    crossed = highest > lowest
+    return np.where(crossed, lower, highest), np.where(crossed, upper, lowest)
 
 
 def _ends(s: np.ndarray, f: np.ndarray, alpha: float, _: int) -> tuple[np.ndarray, np.ndarray]:

@@ -325,3 +325,15 @@ def test_copies_of_a_text_say_no_more_than_one_and_share_a_fold():
     wide = brier(confidence.repeat(4), right.repeat(4), four)
     narrow = brier(confidence.repeat(4), right.repeat(4), Design(pi.repeat(4), 60_000))
     assert np.diff(wide.interval) > 1.6 * np.diff(narrow.interval)
+
+
+def test_a_map_is_judged_on_samples_that_it_did_not_see():
+    rng = np.random.default_rng(20)
+    confidence = rng.uniform(0.5, 1, 1500)
+    right = (rng.random(1500) < confidence).astype(float)
+    chosen = choose_map(confidence, right, bootstrap=Bootstrap(replicates=2))
+    seen = apply_map(fit_map("isotonic", confidence, right), confidence)
+    in_sample = np.mean((confidence - right) ** 2 - (seen - right) ** 2)
+    isotonic = next(trial for trial in chosen.trials if trial.name == "isotonic")
+    assert in_sample > 0  # always: it was fitted to these very answers
+    assert isotonic.gain < 0 < isotonic.margin

@@ -184,6 +184,18 @@ def test_a_monitor_shows_what_a_page_needs():
     assert sure.interval[1] == 1
 
 
+def test_what_was_excluded_once_stays_excluded():
+    right = np.random.default_rng(9).permutation(np.repeat([1.0, 0.0], [200, 60]))
+    found = monitor(right, 0.5)
+    assert (np.diff(found.lower) >= 0).all()
+    assert (np.diff(found.upper) <= 0).all()
+
+
+def test_answers_in_no_random_order_leave_an_interval_all_the_same():
+    found = monitor(np.repeat([1.0, 0.0, 1.0], [100, 60, 100]), 0.5)
+    assert found.interval[0] < found.share < found.interval[1]
+
+
 def test_a_monitor_of_nothing_or_of_extremes_stays_a_number():
     nothing = monitor(np.array([np.nan]), 0.9)
     assert (nothing.n, nothing.interval, nothing.reason) == (0, None, NO_ANSWERS)

@@ -134,6 +134,8 @@ def test_a_certificate_accounts_for_every_row():
     assert (found.used, found.errors) == (150, wrong[drawn].sum())
     assert found.labels == found.used + len(found.rest)
     assert found.threshold == doubt[found.accepted[-1]]
+    allowed = errors_allowed(800, 150, 64, 0.05)
+    assert wrong[np.intersect1d(found.accepted, drawn)].sum() == allowed
     assert found.threshold <= doubt[found.rest].min()
 
 
