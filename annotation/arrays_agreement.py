@@ -17,6 +17,8 @@ from synthlab.science.agreement import MISSING
 from synthlab.science.estimation import Design
 from synthlab.science.measures import counts
 
+ROUNDING = 1e-6  # by so much probabilities may add up to more than 1
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -52,6 +54,7 @@ class Judgements:
     reference: np.ndarray
     inclusion: np.ndarray  # the chance to have been drawn by any of the rounds; NaN: none known
     frame: int | None  # how many samples the rounds drew by chance from
+    texts: np.ndarray  # by sample: a number that copies of one text share
     # One entry for each answer that counts, in the order they were given:
     answer_sample: np.ndarray = field(repr=False)  # rows of `samples`
     answer_annotator: np.ndarray = field(repr=False)  # columns of `annotators`
@@ -64,7 +67,7 @@ class Judgements:
 
     @cached_property
     def design(self) -> Design:
-        return Design(self.inclusion, self.frame)
+        return Design(self.inclusion, self.frame, clusters=self.texts)
 
     @property
     def measurable(self) -> bool:
@@ -132,8 +135,16 @@ def judgements(scope: Scope) -> Judgements:
         reference=_aligned(_references(scope), samples, coder),
         inclusion=inclusion,
         frame=frame,
+        texts=_texts(scope),
         **answers,
     )
+
+
+def _texts(scope):
+    """In the order of the samples' ids: copies of one text are no answers of their own."""
+    drawn = Sample.objects.filter(**_in_rounds(scope, "round_items__round"))
+    hashes = drawn.order_by("pk").distinct().values_list("pk", "content_hash")
+    return np.unique([content for _pk, content in hashes], return_inverse=True)[1].reshape(-1)
 
 
 def _in_rounds(scope, path="round_item__round"):
@@ -225,6 +236,19 @@ def _aligned(rows, samples, coder):
     at = np.searchsorted(samples, np.array([row[0] for row in rows], dtype=np.int64))
     said[at] = np.maximum(coder.numbers([row[1] for row in rows]), MISSING)
     return said
+
+
+def confidences(scope: Scope, samples: np.ndarray) -> np.ndarray:
+    """How sure the machine was of its label, by sample; NaN where it did not say so."""
+    stated = np.full(len(samples), np.nan)
+    if scope.machine is None:
+        return stated
+    drawn = Sample.objects.filter(**_in_rounds(scope, "round_items__round"))
+    said = Suggestion.objects.filter(machine=scope.machine, sample__in=drawn, confidence__gte=0)
+    rows = list(said.filter(confidence__lte=1 + ROUNDING).values_list("sample", "confidence"))
+    at = np.searchsorted(samples, np.array([row[0] for row in rows], dtype=np.int64))
+    stated[at] = np.minimum([row[1] for row in rows], 1.0)
+    return stated
 
 
 def references(scope: Scope) -> tuple[np.ndarray, np.ndarray]:

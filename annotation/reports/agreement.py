@@ -71,11 +71,13 @@ class Basis:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The accuracy if every sample that people could not settle were wrong, and if right."""
+    """The accuracy if every sample that people could not settle were wrong, and if right, and
+    the interval that holds both doubts: of the draw and of these samples."""
 
     samples: int
     low: float
     high: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -194,10 +196,10 @@ def bounds(read: Judgements) -> Bounds | None:
         return None
     known = match(truth.value, model)
     low, high = (
-        hajek_proportion(np.where(unsettled, filled, known), read.design).value or 0.0
-        for filled in (0.0, 1.0)
+        hajek_proportion(np.where(unsettled, filled, known), read.design) for filled in (0.0, 1.0)
     )
-    return Bounds(int(unsettled.sum()), low, high)
+    ends = (low.interval or (0.0, 1.0))[0], (high.interval or (0.0, 1.0))[1]
+    return Bounds(int(unsettled.sum()), low.value or 0.0, high.value or 0.0, ends)
 
 
 @dataclass(frozen=True)

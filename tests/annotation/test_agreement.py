@@ -254,7 +254,10 @@ def test_only_blind_seated_sure_answers_count_and_the_others_are_counted(client)
     assert (left_out["not_blind"], left_out["extra"]) == (1, 1)
     assert (left_out["unsure"], left_out["skipped"]) == (1, 1)
     # The unsure and the skipped one may be errors of the model as well as not.
-    assert result["bounds"] == {"samples": 2, "low": 0.5, "high": 1.0}
+    bounds = result["bounds"]
+    assert (bounds["samples"], bounds["low"], bounds["high"]) == (2, 0.5, 1.0)
+    assert bounds["interval"][0] < 0.5
+    assert bounds["interval"][1] == 1
     response = page(client, project)
     assertContains(response, "4 answers do not count")
     assertContains(response, "given after the suggestion was shown")
@@ -268,6 +271,19 @@ def test_a_change_after_the_reveal_does_not_measure_the_blind_answer_does():
     result = said(project)
     assert measured(result)["percent"] == 0
     assert result["left_out"]["changed_after"] == 1
+
+
+def test_copies_of_one_text_widen_the_interval(client):
+    people, model = ["yes"] * 40, ["yes"] * 32 + ["no"] * 8
+    project, _, _ = make_study(people, model, inclusion=0.1, frame={"size": 400})
+    before = said(project)["model"]["measures"][0]["corrected"]
+    for number, sample in enumerate(project.samples.order_by("pk")):
+        sample.content_hash = f"text {number // 2}"
+        sample.save(update_fields=["content_hash"])
+    after = said(project)["model"]["measures"][0]["corrected"]
+    assert after["value"] == pytest.approx(before["value"])
+    assert after["n_eff"] < 0.6 * before["n_eff"]
+    assert np.ptp(after["interval"]) > 1.2 * np.ptp(before["interval"])
 
 
 def test_adjudication_goes_before_the_majority_and_ties_are_left_out():
@@ -364,6 +380,18 @@ def test_rounds_drawn_one_after_the_other_stand_for_the_whole_set():
     covered = [figure.interval[0] <= 0.7 <= figure.interval[1] for figure, _ in drawn]
     assert np.mean(covered) >= 0.91
     assert abs(np.mean([frame for _, frame in drawn]) - 500) < 15
+
+
+def test_beside_a_round_of_uneven_chances_the_one_of_the_largest_frame_measures_alone():
+    """Nobody knows what chance the second round would have given to samples of the first."""
+    rounds = (Round(pk=1, frame={"size": 100}), Round(pk=2, frame={"size": 98}))
+    which, at = np.array([1, 1, 2, 2, 2]), np.arange(5)
+    inclusion = np.array([0.02, 0.02, 0.5, 0.01, 0.3])
+    drawn = Drawn(at + 10, which, at, inclusion, np.zeros(5))
+    chances, frame = union(rounds, drawn, lambda round_: drawn.samples)
+    assert frame == 100
+    assert chances[:2].tolist() == [0.02, 0.02]
+    assert np.isnan(chances[2:]).all()
 
 
 def test_two_drawn_rounds_are_read_with_the_chances_of_both():
