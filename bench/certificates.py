@@ -42,11 +42,14 @@ def oracle(prepared: Prepared, eps: float) -> float:
 
 
 def pac(prepared: Prepared, eps: float, runs: int, seed: int) -> Iterator[Outcome]:
-    doubt, wrong = raw(prepared), prepared.wrong
+    """Ties are broken by lot before the draw, or a threshold could only be one of few doubts."""
+    wrong = prepared.wrong
     for run in range(runs):
         rng = np.random.default_rng((seed, run))
-        drawn = rng.integers(len(doubt), size=_draws(prepared))
-        order = ranking(doubt, rng)
+        drawn = rng.integers(len(wrong), size=_draws(prepared))
+        order = ranking(raw(prepared), rng)
+        doubt = np.empty(len(order))
+        doubt[order] = np.arange(len(order)) / len(order)
         found = pac_certificate(order, drawn, wrong[drawn], doubt, rng, eps, ALPHA)
         yield _outcome(found, drawn, wrong, prepared, eps)
 
