@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from contextlib import suppress
 
 from django import forms
 from django.utils.translation import gettext
@@ -17,6 +18,8 @@ from synthlab.science.selection import choices as strategies
 from synthlab.science.selection.budget import read
 
 MOST_SEATS = 20
+# What a link may fill in: other pages propose rounds.
+WISHES = ("strategy", "budget", "audit", "purpose", "machine", "codebook")
 NOT_IN_FRAMES = ("machine", "round", "answer", "suggested", "entropy_from", "entropy_below")
 
 
@@ -79,6 +82,16 @@ class RoundForm(forms.Form):
         help_text=_("Only blind answers measure how good the machine is."),
     )
     annotators = PeopleField(None, label=_("Annotators"))
+    rerank_every = forms.IntegerField(
+        label=_("Order anew after so many answers"),
+        required=False,
+        min_value=10,
+        max_value=100_000,
+        help_text=_(
+            "A student learns from the answers where the machine is wrong; open seats where it is "
+            "likely come next. The audit part keeps its places. Empty: the order stays."
+        ),
+    )
     seed = forms.IntegerField(
         label=_("Seed"),
         min_value=0,
@@ -87,7 +100,7 @@ class RoundForm(forms.Form):
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, project, data=None):
+    def __init__(self, project, data=None, wished=None):
         self.machines = project.machines.order_by("-pk")
         super().__init__(data, initial=self._suggested(project) if data is None else None)
         self.fields["codebook"].queryset = project.codebooks.published().order_by("-number")
@@ -101,6 +114,18 @@ class RoundForm(forms.Form):
             prefix="frame",
             initial={"split": "pool", "drawn": "no"},
         )
+        if data is None:
+            self.initial |= self._possible(wished or {})
+
+    def _possible(self, wished):
+        """Those of the wishes that the form would take; the others stay as suggested."""
+        possible = {}
+        for name in WISHES:
+            if name in wished:
+                with suppress(forms.ValidationError):
+                    value = self.fields[name].clean(wished[name])
+                    possible[name] = amount(value) if name in ("budget", "audit") else value
+        return possible
 
     def _suggested(self, project):
         machine = self.machines.first()
@@ -130,7 +155,7 @@ class RoundForm(forms.Form):
 
     def design(self):
         said = {**self.cleaned_data, "annotators": tuple(self.cleaned_data["annotators"])}
-        said["look"] = "look" in self.data
+        said |= {"look": "look" in self.data, "rerank_every": said["rerank_every"] or 0}
         return Design(which=self.frame.filter(), **said)
 
 

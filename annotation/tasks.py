@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from annotation.actions import draws, imports_work
+from annotation.actions import draws, imports_work, rankings
 from annotation.actions.release_writing import claim_release, write_release
 
 
@@ -31,5 +31,11 @@ def work_on_draws() -> None:
     draws.work_on_due()
 
 
+@shared_task(ignore_result=True)
+def rerank() -> None:
+    """Order the open seats of a round anew by what its answers have taught."""
+    rankings.rerank_due()
+
+
 # Called every half second by the worker's timer; each returns at once when nothing is due.
-TICKS = (work_on_releases, work_on_imports, sweep_imports, work_on_draws)
+TICKS = (work_on_releases, work_on_imports, sweep_imports, work_on_draws, rerank)

@@ -44,6 +44,7 @@ class Design:
     overlap: int = 1
     blind: bool = True
     annotators: tuple[User, ...] = ()
+    rerank_every: int = 0  # answers after which open seats are ordered anew; 0: never
     look: bool = False  # a manager looks at what was drawn before people are asked
     key: uuid.UUID | None = None  # a draw that is sent twice is made once
 
@@ -129,16 +130,24 @@ def _with_labels(design, frame):
 def _with_predicted_errors(design, frame):
     """The frame with the chance that the machine is wrong, learned from people's answers so far,
     and what a reader must know to compute it again."""
-    taught = lessons(design.machine, design.codebook, frame.samples)
-    student = ExpectedError(correct=False).predict(taught.pool, np.random.default_rng(design.seed))
-    error = student.error[taught.rows_of(frame.samples)]
-    known = taught.pool.known[taught.rows_of(frame.samples)]
+    error, known, learned = predicted_errors(
+        design.machine, design.codebook, design.seed, frame.samples
+    )
+    return replace(frame, pool=replace(frame.pool, error=error, known=known)), learned
+
+
+def predicted_errors(machine, codebook, seed, samples):
+    """For each sample (ids, ascending) the chance that the machine is wrong and what people said
+    (-1: nothing yet), and from what that was learned. Vectors must have been made before."""
+    taught = lessons(machine, codebook, samples)
+    student = ExpectedError(correct=False).predict(taught.pool, np.random.default_rng(seed))
+    rows = taught.rows_of(samples)
     learned = {
         "answers": taught.answered,
         "newest_answer": taught.newest_answer,
         "scores": student.scores,
     }
-    return replace(frame, pool=replace(frame.pool, error=error, known=known)), learned
+    return student.error[rows], taught.pool.known[rows], learned
 
 
 def _check(project, design):
@@ -148,6 +157,10 @@ def _check(project, design):
         raise CannotDraw(_("A seed is a whole number, not below 0."))
     if design.strategy not in STRATEGIES:
         raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
+    if design.rerank_every and (project.task.multiple or design.machine is None):
+        raise CannotDraw(
+            _("Ordering anew learns from a machine's labels, in projects with one label a sample.")
+        )
     if design.strategy in STUDENTS and project.task.multiple:
         raise CannotDraw(_("This strategy is for projects in which a sample has one label."))
     if {"probabilities", "strata"} & set(STRATEGIES[design.strategy].needs):

@@ -138,7 +138,13 @@ def _begin(project, design, planned, created_by, until):
                 strategy=design.strategy,
                 seed=design.seed,
                 **_outcome(
-                    {"budget": design.budget, "audit": design.audit, "look": design.look}, planned
+                    {
+                        "budget": design.budget,
+                        "audit": design.audit,
+                        "look": design.look,
+                        "rerank_every": design.rerank_every,
+                    },
+                    planned,
                 ),
                 overlap=design.overlap,
                 blind=design.blind,

@@ -7,7 +7,7 @@ from annotation.models.features import FeatureTable
 from annotation.models.machine import MachineAnnotator, Suggestion
 from annotation.models.project import Membership, Project
 from annotation.models.release import Release
-from annotation.models.round import Assignment, Round, RoundAnnotator, RoundItem
+from annotation.models.round import Assignment, Round, RoundAnnotator, RoundItem, RoundRanking
 from annotation.models.sample import RefusedRow, Sample, SampleImport
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Round",
     "RoundAnnotator",
     "RoundItem",
+    "RoundRanking",
     "Sample",
     "SampleImport",
     "SignInAttempt",

@@ -93,6 +93,19 @@ class Round(models.Model):
         ]
 
 
+class RoundRanking(models.Model):
+    """Once the order of a round's open seats was changed by what its answers taught."""
+
+    round = models.ForeignKey(Round, models.CASCADE, related_name="rankings")
+    answers = models.PositiveIntegerField()  # given in the round when it was computed
+    learned = models.JSONField()  # from how many answers in all, the newest, which score won
+    moved = models.PositiveIntegerField()  # seats that changed their place
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("round", "answers", name="ranked_once")]
+
+
 class RoundAnnotator(models.Model):
     """Someone asked to work in a round. The counters change with the answers they count."""
 

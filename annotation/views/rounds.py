@@ -31,6 +31,7 @@ from synthlab.science.selection import STRATEGIES
 NEWEST = Order((("pk", int),), descending=True)
 OLDEST = Order((("pk", int),))
 ROUNDS_A_PAGE = 25
+RANKINGS = 20
 
 
 @admits(*MEMBER)
@@ -97,9 +98,9 @@ def policy(request, project_id):
 @admits(MANAGER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request, project_id):
-    """Design a round and draw it."""
+    """Design a round and draw it. A link may fill in part of the design."""
     project = project_for(request, project_id)
-    form = RoundForm(project, request.POST or None)
+    form = RoundForm(project, request.POST or None, request.GET)
     if request.method == "POST" and form.is_valid():
         try:
             round_ = draws.draw_round(project, form.design(), request.user, wait=False)
@@ -177,6 +178,7 @@ def _round_page(request, round_, form, status=200):
         "people": _people(round_),
         "leases": _seats(round_, "leased").order_by("lease_until")[:100],
         "skips": _skips(request, round_),
+        "rankings": list(round_.rankings.order_by("-pk")[:RANKINGS]),
         "form": form if form.fields["annotators"].queryset.exists() else None,
         "may_manage": request.role == MANAGER,
         "mine": Round.objects.waiting_for(request.user).filter(pk=round_.pk).exists(),

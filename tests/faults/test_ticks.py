@@ -16,6 +16,7 @@ WORK = {
     "annotation.tasks.work_on_imports": "a file is read, then written",
     "annotation.tasks.sweep_imports": "an import is discarded while it is read",
     "annotation.tasks.work_on_draws": "a large round is asked for",
+    "annotation.tasks.rerank": "ten answers are given in a round that asks for it",
     "generation.tasks.sweep": "the run ends",
     "generation.tasks.plan": "a run is started",
     "generation.tasks.work": "its samples are labelled",
@@ -43,9 +44,17 @@ imports.discard(found)
 """
 DECIDE = """
 from annotation.actions import imports
-from annotation.models import SampleImport
+from annotation.models import MachineAnnotator, Round, RoundAnnotator, SampleImport
+from tests.factories import make_annotation, make_annotator
 for found in SampleImport.objects.filter(state="staged"):
     imports.decide(found, keep_duplicates=False, without_unknown=False)
+round_ = Round.objects.get()
+round_.machine, round_.parameters["rerank_every"] = MachineAnnotator.objects.get(), 10
+round_.save()
+annotator = make_annotator(round_.project)
+RoundAnnotator.objects.create(round=round_, user=annotator, done=12)
+for item in round_.items.order_by("rank")[:12]:
+    make_annotation(item, annotator, "yes")
 """
 TWICE = """
 import threading
@@ -123,6 +132,7 @@ def test_a32_every_task_twice_and_at_once_does_its_work_once_and_then_nothing(
     assert stack.rows(install, "SELECT state FROM annotation_release") == [("done",)]
     assert stack.rows(install, "SELECT state FROM annotation_round") == [("open",)]
     assert len(done["annotation_rounditem"]) == len(done["annotation_assignment"]) == 20
+    assert stack.rows(install, "SELECT answers FROM annotation_roundranking") == [(12,)]
     assert stack.rows(install, "SELECT state FROM generation_run") == [("done",)]
     at_once(install)
     again = everything(install)

@@ -27,6 +27,9 @@ class Command(ScriptCommand):
         parser.add_argument(
             "--annotator", action="append", default=[], help="user name, may be repeated; all"
         )
+        parser.add_argument(
+            "--rerank-every", type=int, default=0, help="answers; order open seats anew"
+        )
         parser.add_argument("--seed", type=int, help="the same seed draws the same samples")
         parser.add_argument("--name", default="")
         parser.add_argument("--purpose", choices=Round.Purpose.values, default="review")
@@ -56,6 +59,7 @@ class Command(ScriptCommand):
             purpose=options["purpose"],
             overlap=options["overlap"],
             blind=not options["shown"],
+            rerank_every=max(options["rerank_every"], 0),
             annotators=tuple(named or default_annotators(project)),
             seed=secrets.randbelow(2**31) if seed is None else seed,
         )
