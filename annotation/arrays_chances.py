@@ -49,15 +49,19 @@ def inclusion_of(
 def union(
     rounds: tuple[Round, ...], drawn: Drawn, in_frame: Callable[[Round], np.ndarray]
 ) -> tuple[np.ndarray, int | None]:
-    """The same from arrays: `in_frame` gives the samples that a round's filter lets through."""
+    """The same from arrays: `in_frame` gives the samples that a round's filter lets through.
+
+    What chance a round of uneven chances would have given to samples of other rounds is not known.
+    Where one is among several, the round of the largest frame measures alone.
+    """
     known = ~np.isnan(drawn.inclusion)
     by_chance = np.zeros(len(drawn.samples), dtype=bool)
     by_chance[drawn.at[known]] = True
     measuring = [round_ for round_ in rounds if known[drawn.round == round_.pk].any()]
     if not measuring:
         return np.full(len(drawn.samples), np.nan), None
-    if len(measuring) == 1:
-        only = measuring[0]
+    if len(measuring) == 1 or any(_uneven(round_, drawn) for round_ in measuring):
+        only = max(measuring, key=lambda round_: _reach(round_, drawn))
         chances = _own(drawn, only, np.full(len(drawn.samples), np.nan))
         return chances, only.frame.get("size")
     rows = [_chances(round_, rounds, drawn, in_frame(round_)) for round_ in measuring]
@@ -71,6 +75,19 @@ def _frame(measuring, chances):
     return max(implied, *(round_.frame.get("size", 0) for round_ in measuring))
 
 
+def _known(round_, drawn):
+    return drawn.inclusion[(drawn.round == round_.pk) & ~np.isnan(drawn.inclusion)]
+
+
+def _uneven(round_, drawn):
+    return np.ptp(_known(round_, drawn)) > 1e-12
+
+
+def _reach(round_, drawn):
+    """The size of its frame, then of its part drawn by chance."""
+    return round_.frame.get("size", 0), len(_known(round_, drawn))
+
+
 def _own(drawn, round_, chances):
     """Write the chances that the round itself has noted over those given."""
     mine = (drawn.round == round_.pk) & ~np.isnan(drawn.inclusion)
@@ -80,8 +97,7 @@ def _own(drawn, round_, chances):
 
 def _chances(round_, rounds, drawn, in_frame):
     """The chance of every sample in this round, whether or not it was drawn."""
-    own = drawn.inclusion[(drawn.round == round_.pk) & ~np.isnan(drawn.inclusion)]
-    even = own[0] if np.ptp(own) < 1e-12 else np.nan  # uneven chances of others are not known
+    even = _known(round_, drawn)[0]
     chances = np.zeros(len(drawn.samples))
     mine = drawn.round == round_.pk
     chances[np.searchsorted(drawn.samples, in_frame)] = even
