@@ -845,20 +845,16 @@ def test_a_project_is_made_by_command_with_its_first_edition(tmp_path, capsys):
     assert not project.codebooks.drafts().exists()
 
 
-def test_the_command_drops_no_example_that_is_the_id_of_a_sample_unasked(tmp_path, capsys):
+def test_the_command_names_examples_that_are_ids_of_samples_and_what_to_do(tmp_path, capsys):
     make_superuser()
     labels = [
         {"name": "Economic", "examples": ["20004771", "Taxes must fall."]},
         {"name": "Social", "examples": ["50006911"]},
     ]
-    path = codebook_file(tmp_path, {"question": "Which?", "labels": labels})
-    with pytest.raises(CommandError, match=r"20004771 \(Economic\), 50006911 \(Social\)"):
-        create(path)
-    assert not Project.objects.exists()
-    capsys.readouterr()
-    create(path, "--leave-out-examples")
-    made = json.loads(capsys.readouterr().out)
-    assert "20004771 (Economic)" in " ".join(made["remarks"])
+    create(codebook_file(tmp_path, {"question": "Which?", "labels": labels}))
+    said = " ".join(json.loads(capsys.readouterr().out)["remarks"])
+    assert "20004771 (Economic), 50006911 (Social)" in said
+    assert "import this file again" in said
     rules = Project.objects.get().edition().rules()
     assert [example.text for example in rules.labels[0].examples] == ["Taxes must fall."]
     assert rules.labels[1].examples == ()

@@ -9,16 +9,14 @@ from annotation.actions.codebooks import CannotPublish
 from annotation.actions.projects import create_project_with_codebook
 from annotation.forms import ProjectForm
 from annotation.imports.codebook_source import BadCodebook
-from annotation.imports.codebooks import named_examples, read_codebook
+from annotation.imports.codebooks import read_codebook
 from annotation.management.base import ScriptCommand
 from annotation.models import User
 from annotation.task_types import TASK_TYPES
 
-# An edition is published at once and for ever, so nothing may be missing from it unnoticed.
-WITHOUT_SAMPLES = gettext_lazy(
-    "These examples are ids of samples, and a new project has no samples: %(examples)s. Write the "
-    "texts themselves into the file; or go on with --leave-out-examples, and import the same file "
-    "on the codebook's page once the samples are there, where it brings their texts."
+ONCE_THERE_ARE_SAMPLES = gettext_lazy(
+    "Once the samples are imported, import this file again on the codebook's page: the draft then "
+    "holds these examples' texts, to be published as the next edition."
 )
 
 
@@ -35,16 +33,8 @@ class Command(ScriptCommand):
         parser.add_argument("--description", default="")
         parser.add_argument("--manager", help="username; default: the only superuser")
 
-        parser.add_argument(
-            "--leave-out-examples",
-            action="store_true",
-            help="go on without the examples that are given as ids of samples",
-        )
-
     def run(self, **options):
         read = _codebook(options["codebook"], TASK_TYPES[options["task_type"]])
-        if read.unknown and not options["leave_out_examples"]:
-            raise CommandError(WITHOUT_SAMPLES % {"examples": named_examples(read.unknown)})
         form = ProjectForm(options)
         if not form.is_valid():
             wrong = (f"{name}: {' '.join(texts)}" for name, texts in form.errors.items())
@@ -58,7 +48,7 @@ class Command(ScriptCommand):
             "codebook": edition.pk,
             "edition": edition.number,
             "labels": list(read.rules.slugs),
-            "remarks": list(read.remarks),
+            "remarks": [*read.remarks, *([str(ONCE_THERE_ARE_SAMPLES)] if read.unknown else [])],
         }
 
 
