@@ -30,6 +30,7 @@ class SideBySide:
     naive: Figure
     share: bool = False  # from 0 to 1 and shown as per cent; else from -1 to 1
     note: str = ""
+    digits: int = 2  # after the point, of what is no share
 
 
 def measures(scope: Scope, people: int) -> list[tuple[str, str, Measure]]:

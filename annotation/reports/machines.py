@@ -78,6 +78,11 @@ def _values(machine, rules, measure, label):
     return rows.annotate(measured=F(measure)), top
 
 
+def stated_values(machine):
+    """How often the machine states each confidence; nothing where there are many values."""
+    return _distinct(machine.suggestions.annotate(measured=F("confidence")))
+
+
 def _distinct(rows, most=14):
     """Stated confidences pile up on few values; then the counts by value say more than bins."""
     found = (

@@ -4,11 +4,12 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from synthlab.science import figures
+from synthlab.science import calibration_maps, figures
 from synthlab.science.figures import Figure
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 CLOSE = 0.005  # figures that differ by less say the same
+NOT_TRIED = "too few effective answers to try this map"
 
 REASONS = {
     figures.ONE_LABEL: gettext_lazy("everyone used one label"),
@@ -23,6 +24,15 @@ REASONS = {
     figures.TOO_ALIKE: gettext_lazy("the answers are too few or too alike for an interval"),
     figures.RARE_LABELS: gettext_lazy("some labels have fewer than 10 effective answers"),
     figures.EMPTY_STRATUM: gettext_lazy("a part of the frame has no answer"),
+    calibration_maps.TOO_FEW_FOR_A_MAP: gettext_lazy(
+        "fewer than 20 effective answers are too few to fit a map"
+    ),
+    calibration_maps.ALL_ALIKE: gettext_lazy("people agreed with the model every time, or never"),
+    calibration_maps.ONE_CONFIDENCE: gettext_lazy("the model always stated the same confidence"),
+    calibration_maps.NO_MAP_HELPS: gettext_lazy(
+        "no map was better by more than one standard error of the difference"
+    ),
+    NOT_TRIED: gettext_lazy("too few effective answers to try this map"),
 }
 # Reasons that a better draw or more answers would mend; the others are facts about the answers.
 MENDABLE = {
@@ -33,6 +43,8 @@ MENDABLE = {
     figures.TOO_ALIKE,
     figures.RARE_LABELS,
     figures.EMPTY_STRATUM,
+    calibration_maps.TOO_FEW_FOR_A_MAP,
+    NOT_TRIED,
 }
 
 METHODS = {
@@ -49,6 +61,15 @@ METHODS = {
 
 def per_cent(share: float, digits: int = 0) -> str:
     return f"{number_format(round(100 * share, digits), digits)}{NARROW_SPACE}%"
+
+
+def apart(value: float, other: float) -> tuple[str, str]:
+    """Two small numbers, with as many digits as it takes to tell them apart."""
+    for places in range(3, 7):
+        shown = [round(x, places) for x in (value, other)]
+        if value == other or (shown[0] != shown[1] and all(shown)):
+            break
+    return number_format(shown[0], places), number_format(shown[1], places)
 
 
 def gap(corrected: Figure, naive: Figure, chosen: int, answered: int) -> str:

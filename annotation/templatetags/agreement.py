@@ -1,6 +1,7 @@
 """Figures in tables: a value with its interval or why there is none; both drawn on one scale."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from django import template
 
@@ -13,9 +14,10 @@ register = template.Library()
 
 
 @register.inclusion_tag("annotation/_estimate.html")
-def estimate(figure: Figure, share: bool = True, short: bool = False) -> dict:
-    """One figure. `short` leaves out how its interval was made, for tables of many."""
-    say = percent if share else number
+def estimate(figure: Figure, share: bool = True, short: bool = False, digits: int = 2) -> dict:
+    """One figure; `digits` are for what is no share. `short` leaves out how its interval was made,
+    for tables of many."""
+    say = percent if share else partial(number, digits=digits)
     low, high = figure.interval or (None, None)
     return {
         "value": None if figure.value is None else say(figure.value),

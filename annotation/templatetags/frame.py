@@ -15,6 +15,7 @@ SECTIONS = (
     ("machines", "annotation:machines", _("Machines")),
     ("rounds", "annotation:rounds", _("Rounds")),
     ("agreement", "annotation:agreement", _("Agreement")),
+    ("reliability", "annotation:reliability", _("Reliability")),
     ("releases", "annotation:releases", _("Releases")),
     ("runs", "generation:runs", _("Runs")),
     ("members", "annotation:members", _("Members")),

@@ -14,7 +14,7 @@ function colour(name, probe) {
 
 function config(box) {
   const probe = box.appendChild(document.createElement("span"));
-  const [ink, muted, line] = ["ink", "muted", "line"].map((name) => colour(name, probe));
+  const [ink, muted, line, accent] = ["ink", "muted", "line", "accent"].map((name) => colour(name, probe));
   probe.remove();
   const axis = { labelColor: muted, titleColor: muted, gridColor: line, domainColor: line, tickColor: line };
   const font = getComputedStyle(box).fontFamily;
@@ -23,6 +23,7 @@ function config(box) {
     axis: { ...axis, titleFontWeight: "normal", labelFontSize: 11, titleFontSize: 12 },
     legend: { labelColor: ink, labelFontSize: 12 },
     range: { category: HUES },
+    style: { corrected: { color: accent }, naive: { color: muted }, reference: { color: muted } },
     view: { stroke: null },
   };
 }
