@@ -103,6 +103,7 @@ urlpatterns = [
         codebooks.close_codebook_note,
         name="codebook_note_close",
     ),
+    path("projects/<int:project_id>/quality/", agreement.quality, name="quality"),
     path("projects/<int:project_id>/agreement/", agreement.agreement, name="agreement"),
     path("projects/<int:project_id>/disagreements/", agreement.disagreements, name="disagreements"),
     path("projects/<int:project_id>/reliability/", reliability.reliability, name="reliability"),

@@ -1,6 +1,7 @@
 """Agreement: /projects/<id>/agreement/, and reading what differs: /projects/<id>/disagreements/."""
 
 from django.contrib import messages
+from django.http import QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -16,6 +17,7 @@ from annotation.reports import agreement as reports
 from annotation.reports import words
 from annotation.reports.disagreements import MODEL, PEOPLE, Which, disagreement, find
 from annotation.reports.matrix import matrix
+from annotation.reports.quality import board
 from annotation.reports.scope import alike
 
 WIDE = 9  # from so many labels on, the heads of the matrix stand upright
@@ -33,6 +35,18 @@ def agreement(request, project_id):
         context |= _compared(reports.report(scope), request.GET.get("matrix") == "counts")
         context["query"] = form.query(scope)
     return render(request, "annotation/agreement.html", context)
+
+
+@admits(MANAGER)
+@require_GET
+def quality(request, project_id):
+    """The board on the project's overview, loaded after the page: figures of the usual scope."""
+    project = project_for(request, project_id)
+    scope = ScopeForm(project, QueryDict()).scope()
+    context = {"project": project, "board": None}
+    if scope and scope.rounds:
+        context["board"] = board(reports.report(scope))
+    return render(request, "annotation/_quality.html", context)
 
 
 def _compared(report, counts):

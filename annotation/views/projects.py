@@ -52,6 +52,7 @@ def overview(request, project_id):
     context = {"project": project, "section": "overview"}
     if request.role == MANAGER:
         context["overview"] = reports.overview(project)
+        context["measured"] = project.rounds.begun().exists()
     else:
         mine = Round.objects.open().of_annotator(request.user).filter(project=project)
         context["rounds"] = mine.annotate(done_by_me=F("seats__done")).order_by("-pk")

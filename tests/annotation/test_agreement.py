@@ -394,6 +394,42 @@ def test_beside_a_round_of_uneven_chances_the_one_of_the_largest_frame_measures_
     assert np.isnan(chances[2:]).all()
 
 
+def board_of(client, project):
+    client.force_login(f.make_manager(project))
+    overview = client.get(f"/projects/{project.pk}/")
+    assertContains(overview, f'hx-get="/projects/{project.pk}/quality/"')
+    return client.get(f"/projects/{project.pk}/quality/")
+
+
+def test_the_overview_shows_figures_with_interval_and_draw(client):
+    project = f.make_project()
+    f.make_codebook(project)
+    machine, annotator = f.make_machine(project), f.make_annotator(project)
+    samples = make_samples(project, 100)
+    suggest(machine, samples, ["yes"] * 100, np.linspace(0.3, 0.99, 100))
+    wish = {"strategy": "uniform", "budget": "40", "machine": machine}
+    round_ = draw_round(project, DrawDesign(codebook=project.edition(), seed=1, **wish))
+    answer_all(round_, {annotator: ["yes"] * 30 + ["no"] * 10})
+    page_ = board_of(client, project)
+    assertContains(page_, "75.0")
+    assertContains(page_, "from 40 answered samples drawn by lot in round")
+    assertContains(page_, "Accuracy of the machine")
+
+
+def test_what_the_rounds_cannot_measure_has_the_button_that_would(client):
+    project = f.make_project()
+    f.make_codebook(project)
+    machine, annotator = f.make_machine(project), f.make_annotator(project)
+    samples = make_samples(project, 20)
+    suggest(machine, samples, ["yes"] * 20, np.linspace(0.3, 0.99, 20))
+    wish = {"strategy": "least_confidence", "budget": "10", "machine": machine}
+    round_ = draw_round(project, DrawDesign(codebook=project.edition(), seed=1, **wish))
+    answer_all(round_, {annotator: ["yes"] * 10})
+    page_ = board_of(client, project)
+    assertContains(page_, "not measurable yet")
+    assertContains(page_, f"/projects/{project.pk}/rounds/new/")
+
+
 def test_two_drawn_rounds_are_read_with_the_chances_of_both():
     project = f.make_project()
     f.make_codebook(project)
