@@ -16,6 +16,7 @@ SECTIONS = (
     ("rounds", "annotation:rounds", _("Rounds")),
     ("agreement", "annotation:agreement", _("Agreement")),
     ("reliability", "annotation:reliability", _("Reliability")),
+    ("certificate", "annotation:certificate", _("Certificate")),
     ("releases", "annotation:releases", _("Releases")),
     ("runs", "generation:runs", _("Runs")),
     ("members", "annotation:members", _("Members")),
