@@ -115,7 +115,10 @@ def next_step(report: reports.Report) -> Step | None:
 def _label_the_rest(report, promise):
     project = report.asked.scope.project
     if not promise.undrawn:
-        words = _("All samples that people must label are in rounds already.")
+        words = _(
+            "All samples that people must label are in rounds already: answer them, offer skipped"
+            " ones again, and adjudicate what is disputed."
+        )
         return Step(words, _("See the rounds"), reverse("annotation:rounds", args=[project.pk]))
     words = ngettext(
         "People label the sample that is left; then the promise holds.",

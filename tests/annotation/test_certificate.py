@@ -436,6 +436,18 @@ def test_an_adjudicator_sees_the_step_but_no_button_and_an_annotator_nothing(cli
     assert page(client, study, user=study.annotator).status_code == 404
 
 
+def test_the_errors_of_the_audit_are_listed_and_lead_managers_to_their_samples(client):
+    study = Study(spread(100), [False] * 90 + [True] * 10)
+    study.audit(80)
+    found = study.report(0.1)
+    assert [miss.wrong for miss in found.promise.misses] == [True] * found.audit.wrong
+    link = f'href="/samples/{found.promise.misses[0].sample}/"'
+    assertContains(page(client, study, "?error=10"), link)
+    response = page(client, study, "?error=10", user=f.make_adjudicator(study.project))
+    assertContains(response, "said otherwise")
+    assertNotContains(response, link)  # samples open to managers only
+
+
 def test_a_project_without_edition_or_machine_or_samples_says_the_next_step(client):
     project = f.make_project()
     client.force_login(f.make_manager(project))
