@@ -13,7 +13,7 @@ from annotation.reports.figures import SideBySide, match, resampling
 from annotation.reports.machines import stated_values
 from annotation.reports.reliability_maps import Maps, maps
 from synthlab.science.bootstrap import Bootstrap
-from synthlab.science.calibration import FEW_VALUES, Bin, Binning, Reliability, brier, reliability
+from synthlab.science.calibration import Bin, Binning, Reliability, brier, reliability
 from synthlab.science.estimation import Design, effective_size, proportion
 from synthlab.science.figures import NO_ANSWERS, NO_DRAW, TOO_FEW_ANSWERS, Figure
 from synthlab.science.risk_coverage import RiskCoverage, risk_coverage
@@ -33,6 +33,7 @@ class Known:
     confidence: np.ndarray
     right: np.ndarray
     design: Design
+    values: tuple[tuple[float, int], ...]  # that the machine states, with how often, if few
     binning: Binning
     bootstrap: Bootstrap
 
@@ -96,7 +97,7 @@ def report(scope: Scope) -> Report:
     known = _known(read)
     answered, samples = ~np.isnan(known.right), known.counted(None)
     problem = _problem(scope, samples, answered)
-    figures = {} if problem else _figures(scope, known)
+    figures = {} if problem else _figures(known)
     return Report(
         scope=scope,
         basis=basis(read),
@@ -114,10 +115,14 @@ def _known(read: Judgements) -> Known:
     right = match(read.truth.value, read.model)
     confidence = confidences(scope, read.samples)
     kept = confidence[~np.isnan(confidence) & ~np.isnan(right)]
-    binning: Binning = "values" if len(np.unique(kept)) < FEW_VALUES else "equal_width"
+    values = stated_values(scope.machine) if scope.machine else ()
+    # A handful of answers, each with a confidence of its own, are not bins of their own.
+    few = 2 * len(np.unique(kept)) <= len(kept)
+    binning: Binning = "values" if values and few else "equal_width"
     if len(kept) > MANY and binning != "values":
         confidence = np.round(confidence, 3)
-    return Known(confidence, right, read.design, binning, resampling(len(kept)))
+    shown = values if binning == "values" else ()
+    return Known(confidence, right, read.design, shown, binning, resampling(len(kept)))
 
 
 def _problem(scope: Scope, samples: np.ndarray, answered: np.ndarray) -> str:
@@ -130,7 +135,7 @@ def _problem(scope: Scope, samples: np.ndarray, answered: np.ndarray) -> str:
     return TOO_FEW if samples.sum() < LEAST else ""
 
 
-def _figures(scope: Scope, known: Known) -> dict:
+def _figures(known: Known) -> dict:
     corrected, naive = _reading(known, known.design), _reading(known, None)
     return {
         "corrected": corrected,
@@ -138,7 +143,7 @@ def _figures(scope: Scope, known: Known) -> dict:
         "rows": _rows(corrected, naive),
         "areas": _areas(corrected.curve, naive.curve),
         "bins": _bins(corrected.reliability.bins, naive.reliability.bins, known.binning),
-        "values": stated_values(scope.machine),
+        "values": known.values,
         "maps": maps(known.confidence, known.right, known.design, known.bootstrap),
     }
 

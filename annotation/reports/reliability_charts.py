@@ -11,15 +11,16 @@ from synthlab.science.calibration import Bin
 from synthlab.science.risk_coverage import Point
 
 SHARE = ".1%"
+MARGIN = 40  # beside every vertical axis, so that charts stand exactly above one another
 
 
-def _share(name: str, title: str, domain: tuple[float, float] = (0, 1)) -> dict:
+def _share(name: str, title: str, top: float = 1, margin: int = 0) -> dict:
     """The arguments of an axis of shares."""
     return {
         "shorthand": f"{name}:Q",
         "title": title,
-        "scale": alt.Scale(domain=list(domain), nice=False),
-        "axis": alt.Axis(format="~%", tickCount=5),
+        "scale": alt.Scale(domain=[0, top], nice=False, padding=0),
+        "axis": alt.Axis(format="~%", tickCount=5, minExtent=margin),
     }
 
 
@@ -33,7 +34,7 @@ def diagram(bins: tuple[BinRow, ...]) -> dict:
     as often as it says. Corrected: squares with thick intervals; naive: hollow circles."""
     ends = alt.Data(values=[{"said": 0, "right": 0}, {"said": 1, "right": 1}])
     x = alt.X(**_share("said", _("How sure it was")))
-    y = alt.Y(**_share("right", _("People agree")))
+    y = alt.Y(**_share("right", _("People agree"), margin=MARGIN))
     perfect = alt.Chart(ends).mark_line(style="reference", strokeDash=[5, 4]).encode(x=x, y=y)
     layers = [perfect]
     for style, found in (
@@ -93,7 +94,7 @@ def counts(bins: tuple[BinRow, ...]) -> dict:
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X(**_share("said", _("How sure it was"))), tooltip=shown
     )
-    axis = alt.Axis(tickMinStep=1, tickCount=3, format="~s")
+    axis = alt.Axis(tickMinStep=1, tickCount=3, format="~s", minExtent=MARGIN)
     behind = base.mark_bar(style="naive", size=12, opacity=0.45)
     front = base.mark_bar(style="corrected", size=12, opacity=1)
     layers = [
@@ -110,7 +111,7 @@ def curve(corrected: Reading, naive: Reading) -> dict:
     top = max(point.risk.interval[1] for point in banded.curve.points if point.risk.interval)
     top = min(1.0, max(top * 1.05, 0.05))
     x = alt.X(**_share("kept", _("Share of the labels kept, the surest first")))
-    y = alt.Y(**_share("wrong", _("Error rate among them"), (0, top)))
+    y = alt.Y(**_share("wrong", _("Error rate among them"), top))
     layers = []
     for style, reading in (("naive", naive), ("corrected", corrected)):
         values = [_point(point) for point in reading.curve.points]

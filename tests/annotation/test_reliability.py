@@ -269,6 +269,13 @@ def test_many_values_share_ten_bins_and_are_not_listed(client):
     assert [row.low for row in report_of(project).bins] == [0.5, 0.6, 0.7, 0.8, 0.9]
 
 
+def test_a_handful_of_answers_that_all_differ_are_no_bins_of_their_own():
+    project, _ = make_study(np.linspace(0.71, 0.79, 12), [True] * 8 + [False] * 4)
+    report = report_of(project)
+    assert [(row.low, row.high, row.naive.count) for row in report.bins] == [(0.7, 0.8, 12)]
+    assert report.values == ()
+
+
 def test_a_machine_that_never_says_how_sure_it_is_has_no_figures(client):
     project, _ = make_study([None] * 30, drawn(30)[1])
     response = page(client, project)

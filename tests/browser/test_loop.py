@@ -122,7 +122,16 @@ def invite_someone(page, demo):
     open_to_them = guest.get_by_role("navigation", name="Project").get_by_role("link")
     assert open_to_them.all_inner_texts() == ["Overview", "Codebook", "Rounds"]
     project = guest.url
-    for place in ("samples", "machines", "rounds/new", "agreement", "releases", "runs", "members"):
+    for place in (
+        "samples",
+        "machines",
+        "rounds/new",
+        "agreement",
+        "reliability",
+        "releases",
+        "runs",
+        "members",
+    ):
         assert guest.request.get(f"{project}{place}/").status == 404, place
     for place in ("/connections/", "/rounds/1/", "/rounds/1/review/"):  # a round without them
         assert guest.request.get(place).status == 404, place
