@@ -16,6 +16,8 @@ NO_SAVING = "an audit would save nothing: let people label everything"
 
 REASONS = (NO_SAVING, NOTHING_TO_RELEASE)
 
+SEEN = 20_000  # places of the ranking, evenly spread, at which a plan is reckoned
+
 
 @dataclass(frozen=True)
 class AuditPlan:
@@ -92,5 +94,6 @@ def _routed(expected: np.ndarray, audit: int, allowed: int, alpha: float) -> flo
     most = errors_allowed(size, audit, allowed, alpha)
     if most < 0:
         return float(size - audit)
-    survives = special.pdtr(most, expected * audit / size)
-    return float((size - survives.sum()) * (1 - audit / size))
+    step = max(1, size // SEEN)
+    met = expected[step // 2 :: step] * audit / size
+    return float(size * (1 - special.pdtr(most, met).mean()) * (1 - audit / size))
