@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from annotation.arrays_chances import drawn_from, inclusion_of
 from annotation.arrays_codes import NOT_SURE, UNKNOWN, Coder, Scope
@@ -195,7 +195,10 @@ def _skips(scope):
 def _left_out(scope, first, skipped):
     shown = Annotation.objects.filter(**_in_rounds(scope)).aggregate(
         not_blind=Count("pk", filter=Q(blind=False, supersedes=None, extra=False)),
-        changed_after=Count("pk", filter=Q(blind=False, supersedes__isnull=False)),
+        changed_after=Count(
+            "pk",
+            filter=Q(blind=False, supersedes__isnull=False) & ~Q(code=F("supersedes__code")),
+        ),
         extra=Count("pk", filter=Q(extra=True, supersedes=None)),
     )
     waiting = Q(state=Assignment.State.OPEN) | Q(state=Assignment.State.LEASED)

@@ -7,6 +7,7 @@ from django.db.models import Count, F
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from annotation.imports.mapping import mapping_from
 from annotation.models import (
     Adjudication,
     Annotation,
@@ -229,6 +230,20 @@ def close_note(note):
 
 
 def sample_texts(project, ids):
-    """The texts of the project's samples with these ids of their source."""
+    """The texts of the project's samples with these ids of their source, without the context that
+    may surround them: an example is what the label is about."""
     samples = Sample.objects.visible().filter(project=project, external_id__in=ids)
-    return dict(samples.values_list("external_id", "text"))
+    rows = samples.select_related("sample_import").only(
+        "external_id", "fields", "text", "sample_import__mapping"
+    )
+    return {sample.external_id: _without_context(sample) for sample in rows}
+
+
+def _without_context(sample):
+    mapping = mapping_from(sample.sample_import.mapping) if sample.sample_import else None
+    if mapping is None:
+        return sample.text
+    main = [name for name, column in mapping.fields if column not in mapping.optional]
+    return (
+        "\n\n".join(sample.fields[name] for name in main if sample.fields.get(name)) or sample.text
+    )

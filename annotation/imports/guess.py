@@ -27,6 +27,8 @@ REFERENCE = (
 SPLIT = ("split", "subset", "partition", "set", "fold")
 BEFORE = {"pre", "before", "previous", "preceding", "left"}
 AFTER = {"post", "after", "next", "following", "right"}
+PLAIN_ID = ("id", "uuid", "guid")
+MOSTLY = 0.8
 SEPARATORS = (",", ";", "|")
 
 
@@ -37,7 +39,7 @@ def guess(columns: tuple[str, ...], rows: list[Row]) -> Mapping:
     cells = {column: [row.values.get(column) for row in rows] for column in columns}
     text = _pair(columns, cells) or _texts(columns, cells)
     rest = [column for column in columns if column not in text]
-    id_ = _first(rest, ID, lambda column: _unique(cells[column]))
+    id_ = _first(rest, ID, lambda column: _unique(cells[column])) or _named_id(rest, cells)
     rest = [column for column in rest if column != id_]
     split = _first(rest, SPLIT, lambda column: _splits(cells[column]))
     rest = [column for column in rest if column != split]
@@ -177,6 +179,15 @@ def _wordy(values: list[Any]) -> bool:
 def _unique(values: list[Any]) -> bool:
     given = [plain(v) for v in _given(values) if not isinstance(v, dict | list)]
     return bool(given) and len(set(given)) == len(values) and max(map(len, given)) <= 200
+
+
+def _named_id(columns: list[str], cells: dict[str, list[Any]]) -> str | None:
+    """A column that is called just id, and is one but for a few rows: these will be refused."""
+    for column in columns:
+        given = {plain(value) for value in _given(cells[column])}
+        if column.lower() in PLAIN_ID and len(given) >= MOSTLY * len(cells[column]) > 0:
+            return column
+    return None
 
 
 def _splits(values: list[Any]) -> bool:

@@ -118,10 +118,12 @@ def new(request, project_id):
 
 
 @admits(MANAGER)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def preview(request, project_id):
     """What the designed round would cost and bring; nothing is written."""
     project = project_for(request, project_id)
+    if request.method != "POST":  # the address of a page that was reckoned without JavaScript
+        return redirect("annotation:round_new", project.pk)
     form = RoundForm(project, request.POST)
     planned, problem = None, ""
     if form.is_valid():

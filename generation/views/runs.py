@@ -123,6 +123,7 @@ def progress(request, run_id):
     response = render(request, "generation/_run_progress.html", _context(row))
     if row.is_over and request.htmx:
         response.status_code = HttpResponseStopPolling.status_code
+        response["HX-Refresh"] = "true"  # the rest of the page is another one now
     return response
 
 

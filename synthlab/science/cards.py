@@ -4,6 +4,7 @@ import inspect
 import re
 from dataclasses import dataclass
 
+MARKUP = re.compile(r"(`|\*)([^`*]+)\1")  # `code` and *stress*, which pages show as they are
 PARTS = ("What it does", "Source", "Use when", "Not when")
 
 
@@ -23,7 +24,7 @@ def card(plug_in: object) -> MethodCard:
     # Not inspect.getdoc: a plug-in must not pass with the card that it inherits.
     heading = re.compile(rf"^({'|'.join(PARTS)}):", re.MULTILINE)
     _, *pieces = heading.split(inspect.cleandoc(owner.__doc__ or ""))
-    texts = (" ".join(piece.split()) for piece in pieces[1::2])
+    texts = (MARKUP.sub(r"\2", " ".join(piece.split())) for piece in pieces[1::2])
     found = dict(zip(pieces[::2], texts, strict=True))
     missing = [part for part in PARTS if not found.get(part)]
     if missing:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
+from annotation.actions.codebooks import sample_texts
 from annotation.models import (
     Adjudication,
     Annotation,
@@ -18,6 +19,8 @@ from annotation.models import (
     CodebookNote,
     Label,
     Project,
+    Sample,
+    SampleImport,
 )
 from annotation.task_types.base import LabelRule, Rules
 from annotation.task_types.changes import compare, word_diff
@@ -883,3 +886,15 @@ def test_the_command_fails_clearly_and_leaves_nothing(tmp_path):
     with pytest.raises(CommandError, match="more than one superuser"):
         create(good)
     assert not Project.objects.exists()
+
+
+def test_an_example_that_is_a_sample_comes_without_the_context_around_it():
+    project = make_project()
+    mapping = {"text": ["pre", "text", "post"], "optional": ["pre", "post"]}
+    found = SampleImport.objects.create(project=project, mapping=mapping, state="done")
+    fields = {"pre": "Before it.", "text": "Taxes must fall.", "post": "After it."}
+    Sample.objects.create(
+        project=project, sample_import=found, external_id="7", fields=fields,
+        text="Before it. Taxes must fall. After it.", content_hash="7",
+    )  # fmt: skip
+    assert sample_texts(project, ["7", "8"]) == {"7": "Taxes must fall."}

@@ -75,6 +75,13 @@ def test_an_id_that_repeats_is_no_id():
     assert mapping.id is None
 
 
+def test_a_column_called_id_stays_one_when_a_few_rows_repeat_it():
+    rows = [{"id": str(min(n, 8)), "text": f"x y {n}"} for n in range(10)]
+    assert guessed(*rows).id == "id"
+    rows = [{"id": str(n // 2), "text": f"x y {n}"} for n in range(10)]
+    assert guessed(*rows).id is None
+
+
 def test_a_row_becomes_a_sample_with_everything_else_as_meta():
     mapping = Mapping(text=("sentence",), id="n", reference="gold", split="part")
     row = Row(

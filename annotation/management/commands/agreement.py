@@ -66,6 +66,11 @@ class Command(ScriptCommand):
         for name, part in (("people against model", "model"), ("people against people", "people")):
             if result[part]:
                 lines += ["", name, *(_line(row) for row in result[part]["measures"])]
+        if reference := result["reference"]:
+            for name, part in (("model", "model"), ("people", "people")):
+                if reference[part]:
+                    lines += ["", f"{name} against the reference labels"]
+                    lines += [_line(row) for row in reference[part]["measures"]]
         return "\n".join(lines)
 
 

@@ -29,7 +29,11 @@ class Command(BaseCommand):
         if data_dir and os.path.realpath(data_dir) != str(settings.DATA_DIR):
             self._start_over_in(data_dir)
         if processes.free_port(port, host) != port:
-            raise CommandError(f"Port {port} is taken. Choose another one with --port.")
+            raise CommandError(
+                f"Port {port} is taken, perhaps by a SynthLab that runs already. Stop that one, or"
+                " choose another port: --port 8123, with make PORT=8123. Two of them should not"
+                " share one data folder."
+            )
         self.prepare()
         stand_in_port = ensure_stand_in(processes.free_port(port + 1))
         token = first_manager_token()
