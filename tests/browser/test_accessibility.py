@@ -18,6 +18,7 @@ NO_PAGES = {
     "codebooks/<int:codebook_id>/export.md": "a file",
     "imports/<int:import_id>/progress/": "a fragment",
     "projects/<int:project_id>/quality/": "a fragment of the overview",
+    "projects/<int:project_id>/rounds/new/preview/": "leads back to the design",
     "imports/<int:import_id>/refused.csv": "a file",
     "releases/<int:release_id>/download/": "a file",
     "releases/<int:release_id>/manifest/": "a file",
