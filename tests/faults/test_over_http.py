@@ -34,7 +34,9 @@ def serve(env, log, **more):
 
 def sign_in(address, account, headers, token=True):
     """What a sign-in with these headers is answered, over the proxy's own connection."""
-    with httpx2.Client(base_url=address, trust_env=False, headers={"Host": HOST}) as proxy:
+    # The first request waits until the server has imported everything.
+    more = {"trust_env": False, "timeout": 60, "headers": {"Host": HOST}}
+    with httpx2.Client(base_url=address, **more) as proxy:
         page = proxy.get("/sign-in/", headers=TLS)
         found = site.TOKEN.search(page.text)
         # The jar keeps Secure cookies to itself on the proxy's plain connection.
