@@ -39,6 +39,7 @@ clean:
 
 $(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SynthLab needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@echo "Installing the packages into $(VENV), which takes a minute or more."
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@touch $(READY)
