@@ -206,6 +206,8 @@ LEASE_SECONDS = env_int("SYNTHLAB_LEASE_SECONDS", 900)
 WORK_LEASE_SECONDS = env_int("SYNTHLAB_WORK_LEASE_SECONDS", 30)
 # A project's runs that may be open at once; each of them can spend up to its own cap.
 MOST_OPEN_RUNS = env_int("SYNTHLAB_MOST_OPEN_RUNS", 20)
+# Seats of a round; more are written by the worker while the manager sees how far it is.
+DRAW_AT_ONCE = env_int("SYNTHLAB_DRAW_AT_ONCE", 2000)
 UNDO_SECONDS = env_int("SYNTHLAB_UNDO_SECONDS", 3600)
 IMPORT_MAX_UPLOAD_MB = env_int("SYNTHLAB_IMPORT_MAX_UPLOAD_MB", 200)
 IMPORT_MAX_UNPACKED_MB = env_int("SYNTHLAB_IMPORT_MAX_UNPACKED_MB", 1024)

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.timezone import now
@@ -17,7 +18,6 @@ from annotation.models import Assignment, Project, Round, RoundAnnotator, RoundI
 from synthlab.failpoints import failpoint, mutated
 
 CHUNK = 250
-AT_ONCE = 2000  # seats; more are written by the worker while the manager sees how far it is
 LEASE = timedelta(seconds=60)
 BEING_DRAWN = gettext_lazy("This round is being drawn; it appears when all of it is written.")
 
@@ -43,7 +43,7 @@ def draw_round(
         return drawn
     clear_abandoned_draws(project)
     planned = plan(project, design, quick=not wait)
-    later = not wait and (planned.drawn is None or planned.seats > AT_ONCE)
+    later = not wait and (planned.drawn is None or planned.seats > settings.DRAW_AT_ONCE)
     round_ = _begin(project, design, planned, created_by, now() if later else now() + LEASE)
     if not later:
         _write(round_, planned)

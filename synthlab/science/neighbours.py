@@ -4,39 +4,43 @@ import numpy as np
 
 from synthlab.science.features import unit_rows
 
-BLOCK = 1024  # samples whose neighbours are looked for at one time ...
-SLICE = 4096  # ... among so many others at one time (32 MB of cosines)
+BLOCK = 1024
+SLICE = 4096  # with BLOCK: 32 MB of cosines
 WAITING = 3  # candidates put aside, in neighbours wanted, before the best of them are sorted out
 ROUNDING = 1e-6  # more than a cosine plus 2 can move when it is rounded to float32
 
 
-def nearest(vectors: np.ndarray, k: int) -> np.ndarray:
+def nearest(vectors: np.ndarray, k: int, block: int = BLOCK, among: int = SLICE) -> np.ndarray:
     """(samples, k) int32: the rows of the k most alike others, most alike first.
 
     k is at most the number of other samples. A sample is never its own neighbour, but its exact
     copy is. Likenesses that are equal to six places count as ties, which the earlier row wins. A
-    row of zeros is as little like all others as if it stood at a right angle to them.
+    row of zeros is as little like all others as if it stood at a right angle to them. Neighbours
+    are looked for of `block` samples at one time, `among` so many: memory and speed, not results.
     """
     if k < 0:
         raise ValueError("A sample cannot have fewer than no neighbours.")
     rows = unit_rows(vectors)
     k = max(min(k, len(rows) - 1), 0)
     found = np.empty((len(rows), k), dtype=np.int32)
-    buffer = np.empty((min(BLOCK, len(rows)), min(SLICE, len(rows))))
-    for start in range(0, len(rows) if k else 0, BLOCK):
-        found[start : start + BLOCK] = _nearest_to(start, rows, k, buffer)
+    buffer = np.empty((min(block, len(rows)), min(among, len(rows))))
+    for start in range(0, len(rows) if k else 0, block):
+        part = rows[start : start + block]
+        found[start : start + block] = _nearest_to(start, part, rows, k, buffer)
     return found
 
 
-def _nearest_to(first: int, rows: np.ndarray, k: int, buffer: np.ndarray) -> np.ndarray:
-    """The neighbours of the block that begins at row `first`, by one walk over all rows.
+def _nearest_to(
+    first: int, part: np.ndarray, rows: np.ndarray, k: int, buffer: np.ndarray
+) -> np.ndarray:
+    """The neighbours of a part of the rows, which begins at row `first`, by one walk over all.
 
     Whoever is less like than the k-th best so far is passed over, which is nearly everyone.
     """
-    part = rows[first : first + BLOCK]
+    among = buffer.shape[1]
     best = _Best(len(part), k)
-    for start in range(0, len(rows), SLICE):
-        others = rows[start : start + SLICE]
+    for start in range(0, len(rows), among):
+        others = rows[start : start + among]
         cosines = np.matmul(part, others.T, out=buffer[: len(part), : len(others)])
         own = np.arange(max(first, start), min(first + len(part), start + len(others)))
         cosines[own - first, own - start] = -np.inf

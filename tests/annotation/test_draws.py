@@ -206,8 +206,8 @@ def test_a_draw_without_a_key_whose_writer_died_is_cleared_away(project):
     assert round_.items.count() == RoundItem.objects.count() == 10
 
 
-def test_a_large_draw_is_left_to_the_worker_which_opens_it_once(project, monkeypatch):
-    monkeypatch.setattr(draws, "AT_ONCE", 9)
+def test_a_large_draw_is_left_to_the_worker_which_opens_it_once(project, settings):
+    settings.DRAW_AT_ONCE = 9
     annotator, wanted = make_annotator(project), design(project, key=uuid.uuid4())
     wanted = replace(wanted, annotators=(annotator,))
     round_ = draw_round(project, wanted, wait=False)
@@ -232,8 +232,8 @@ def test_a_small_draw_is_made_at_once(project):
     assert draw_round(project, design(project, key=uuid.uuid4()), wait=False).items.count() == 10
 
 
-def test_a_draw_that_became_impossible_says_why_and_gives_way_to_the_next(project, monkeypatch):
-    monkeypatch.setattr(draws, "AT_ONCE", 0)
+def test_a_draw_that_became_impossible_says_why_and_gives_way_to_the_next(project, settings):
+    settings.DRAW_AT_ONCE = 0
     wanted = design(project, key=uuid.uuid4())
     left = draw_round(project, wanted, wait=False)
     Sample.objects.update(split="test")

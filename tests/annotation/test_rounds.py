@@ -355,8 +355,8 @@ def test_a_round_that_is_being_drawn_does_not_exist_yet(client, project, round_,
     assertNotContains(client.get(f"/projects/{project.pk}/rounds/"), "being drawn")
 
 
-def test_a_large_round_is_drawn_by_the_worker(client, project, machine, manager, monkeypatch):
-    monkeypatch.setattr(draws, "AT_ONCE", 2)
+def test_a_large_round_is_drawn_by_the_worker(client, project, machine, manager, settings):
+    settings.DRAW_AT_ONCE = 2
     design = designed(project, make_annotator(project))
     response = client.post(f"/projects/{project.pk}/rounds/new/", design, follow=True)
     assertRedirects(response, f"/projects/{project.pk}/rounds/")

@@ -23,6 +23,7 @@ WORK = {
 }
 ASK = """
 import uuid
+from django.conf import settings
 from annotation.actions import draws, imports
 from annotation.actions.releases import request_release
 from annotation.exports.wanted import Wanted
@@ -33,7 +34,7 @@ project = Project.objects.get()
 Run.objects.filter(state="running").update(state="planning")
 Run.objects.get().slots.all().delete()
 request_release(project, Wanted("jsonl"), None)
-draws.AT_ONCE = 0
+settings.DRAW_AT_ONCE = 0  # in this process: the worker then has a draw to make
 design = draws.Design(project.edition(), "uniform", "100%", 1, key=uuid.uuid4())
 draws.draw_round(project, design, wait=False)
 for name in ("kept.csv", "discarded.csv"):

@@ -5,7 +5,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from synthlab.science import neighbours
 from synthlab.science.features import unit_rows
 from synthlab.science.neighbours import nearest
 
@@ -29,14 +28,14 @@ def pool(seed, size, kind):
 
 @pytest.mark.parametrize("kind", ["apart", "copies", "ties"])
 @pytest.mark.parametrize("size", [2, 3, 17, 60, 131])
-def test_it_finds_what_sorting_everything_finds(kind, size, monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 7)
-    monkeypatch.setattr(neighbours, "SLICE", 16)
+def test_it_finds_what_sorting_everything_finds(kind, size):
     for seed in range(6):
         vectors = pool(seed, size, kind)
         for k in (1, 4, min(40, size - 1)):
             k = min(k, size - 1)
-            assert nearest(vectors, k).tolist() == by_sorting(vectors, k).tolist()
+            assert (
+                nearest(vectors, k, block=7, among=16).tolist() == by_sorting(vectors, k).tolist()
+            )
 
 
 def test_a_sample_is_never_its_own_neighbour_also_among_exact_copies():
@@ -63,11 +62,10 @@ def test_fewer_than_no_neighbours_are_refused():
         nearest(np.eye(3), -1)
 
 
-def test_memory_grows_with_the_samples_and_not_with_their_pairs(monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK", 30)
+def test_memory_grows_with_the_samples_and_not_with_their_pairs():
     vectors = np.random.default_rng(0).normal(size=(3000, 4))
     tracemalloc.start()
-    nearest(vectors, 10)
+    nearest(vectors, 10, block=30)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3000 * 3000 * 4 / 10, "all pairs in float32 would take ten times as much"
