@@ -273,6 +273,16 @@ def test_a_change_after_the_reveal_does_not_measure_the_blind_answer_does():
     assert result["left_out"]["changed_after"] == 1
 
 
+def test_who_kept_their_answer_after_seeing_the_suggestion_changed_nothing():
+    project = f.make_project()
+    f.make_codebook(project)
+    annotator = f.make_annotator(project)
+    item = f.make_round(project, ["one"], [annotator], machine=f.make_machine(project)).items.get()
+    before = f.make_annotation(item, annotator, "no")
+    f.make_annotation(item, annotator, "no", blind=False, supersedes=before)
+    assert said(project)["left_out"]["changed_after"] == 0
+
+
 def test_copies_of_one_text_widen_the_interval(client):
     people, model = ["yes"] * 40, ["yes"] * 32 + ["no"] * 8
     project, _, _ = make_study(people, model, inclusion=0.1, frame={"size": 400})

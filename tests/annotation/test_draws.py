@@ -332,6 +332,16 @@ def test_expected_error_goes_by_what_people_said_where_the_machine_is_wrong(proj
     assert drawn.parameters["learned"]["answers"] == 30
 
 
+def test_a_writer_whose_draw_was_begun_anew_by_another_stops(project):
+    planned = plan(project, design(project))
+    slow = draws._begin(project, design(project, key=uuid.uuid4()), planned, None, now())
+    assert draws.work_on_due()
+    Round.objects.filter(pk=slow.pk).update(state="drawing", drawing_until=now())  # still writing
+    with pytest.raises(CannotDraw, match="given up"):
+        draws._write(slow, planned)
+    assert RoundItem.objects.filter(round=slow).count() == 10
+
+
 def draw(*args):
     out = StringIO()
     call_command("draw", *args, "--json", stdout=out)
