@@ -22,6 +22,7 @@ class Codebook(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft"
         PUBLISHED = "published"
+        TRIAL = "trial"  # a draft as it was when a machine tried it; its labels never change
 
     class Change(models.TextChoices):
         FIRST = "first", "First edition"

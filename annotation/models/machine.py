@@ -39,6 +39,7 @@ class Suggestion(models.Model):
     class Source(models.TextChoices):
         LOGPROBS = "logprobs"
         VOTES = "votes"
+        PROMPTS = "prompts"
         VERBALIZED = "verbalized"
         STUDENT = "student"
 
@@ -54,6 +55,9 @@ class Suggestion(models.Model):
     entropy = models.FloatField(null=True)
     margin = models.FloatField(null=True)
     rationale = models.TextField(blank=True)
+    # One answer for each way of asking, where several were asked: [{"prompt", "code"}]; a code
+    # of null could not be read.
+    votes = models.JSONField(null=True)
     created_at = models.DateTimeField(default=now)
 
     class Meta:

@@ -51,6 +51,7 @@ class Round(models.Model):
         DRAWN = "drawn"  # written; a manager looks at it before people are asked
         OPEN = "open"
         CLOSED = "closed"
+        DROPPED = "dropped"  # drawn, looked at and given up: only this row is left
 
     BEGUN = (State.OPEN, State.CLOSED)
 
@@ -73,6 +74,9 @@ class Round(models.Model):
     # A draw asked for twice is one draw; one whose writer died is begun again after the lease.
     draw_key = models.UUIDField(null=True)
     drawing_until = models.DateTimeField(null=True)
+    # When it may be judged: null is at its end, with all that was drawn; else at any time against
+    # one question asked beforehand: {"target", "alpha"}.
+    monitor = models.JSONField(null=True)
 
     objects = RoundQuerySet.as_manager()
 
