@@ -14,8 +14,10 @@ from annotation.forms import RowsField
 from annotation.forms_samples import SampleFilterForm, probability
 from annotation.models import Round, User
 from annotation.task_types.base import UNSURE, BadAnswer
+from synthlab.science.selection import STRATEGIES
 from synthlab.science.selection import choices as strategies
 from synthlab.science.selection.budget import read
+from synthlab.science.selection.options import options_of
 
 MOST_SEATS = 20
 # What a link may fill in: other pages propose rounds.
@@ -48,8 +50,18 @@ def amount(text):
     return text
 
 
+def option_field(option):
+    """The field of a strategy's option; left empty it has its default."""
+    words = {"label": option.label, "help_text": option.help, "initial": option.default}
+    if option.kind is str:
+        return forms.ChoiceField(choices=option.choices, required=False, **words)
+    kind = forms.FloatField if option.kind is float else forms.IntegerField
+    return kind(min_value=option.least, max_value=option.most, required=False, **words)
+
+
 class RoundForm(forms.Form):
-    """The design of a round; `frame` is the form of its filter."""
+    """The design of a round; `frame` is the form of its filter. It has the options of the chosen
+    strategy only."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
     purpose = forms.ChoiceField(label=_("Purpose"), choices=Round.Purpose)
@@ -116,6 +128,33 @@ class RoundForm(forms.Form):
         )
         if data is None:
             self.initial |= self._possible(wished or {})
+        self.option_names = self._add_options()
+
+    def _add_options(self):
+        """Fields for the options of the strategy that is chosen; their names."""
+        chosen = self["strategy"].value()
+        self._options = options_of(STRATEGIES[chosen]) if chosen in STRATEGIES else []
+        named = {f"option_{option.name}": option for option in self._options}
+        self.fields |= {name: option_field(option) for name, option in named.items()}
+        if self.is_bound:  # another strategy was chosen: its options are not in what was sent yet
+            self.data = self.data.copy()
+            for name, option in named.items():
+                self.data.setdefault(name, option.default)
+        return list(named)
+
+    def options(self):
+        """Their bound fields."""
+        return [self[name] for name in self.option_names]
+
+    def chosen_options(self):
+        """The options as they were typed, and the defaults of those that were left empty."""
+        typed = {
+            option.name: self.cleaned_data[f"option_{option.name}"] for option in self._options
+        }
+        return {
+            option.name: option.default if typed[option.name] in (None, "") else typed[option.name]
+            for option in self._options
+        }
 
     def _possible(self, wished):
         """Those of the wishes that the form would take; the others stay as suggested."""
@@ -154,7 +193,8 @@ class RoundForm(forms.Form):
         return amount(self.cleaned_data["audit"])
 
     def design(self):
-        said = {**self.cleaned_data, "annotators": tuple(self.cleaned_data["annotators"])}
+        said = {name: self.cleaned_data[name] for name in self.base_fields}
+        said |= {"annotators": tuple(said["annotators"]), "options": self.chosen_options()}
         said |= {"look": "look" in self.data, "rerank_every": said["rerank_every"] or 0}
         return Design(which=self.frame.filter(), **said)
 

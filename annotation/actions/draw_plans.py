@@ -16,6 +16,7 @@ from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample
 from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.expected_error import ExpectedError
+from synthlab.science.selection.options import OptionsError, made
 from synthlab.science.selection.trade import Trade, trade
 
 NOTHING = ("", "0", "0%")
@@ -36,6 +37,7 @@ class Design:
     strategy: str
     budget: str
     seed: int
+    options: dict[str, Any] = field(default_factory=dict)  # of the strategy; others at default
     audit: str = ""
     machine: MachineAnnotator | None = None
     which: SampleFilter = POOL
@@ -69,7 +71,8 @@ def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
 
     A `quick` plan leaves the draw itself out where the strategy takes longer than a page may.
     """
-    _check(project, design)
+    strategy = _strategy(design)
+    _check(project, design, strategy)
     which = replace(design.which, machine=design.machine.pk if design.machine else None)
     if which.lacks_machine:
         raise CannotDraw(_("The frame asks what a machine says: choose the machine."))
@@ -81,7 +84,7 @@ def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
     if quick and takes_long(project, design, which):
         samples = min(main + audit, frame.pool.size)
         return Plan(which, frame, samples, audit, samples * design.overlap, notes=notes)
-    return _drawn(project, design, Plan(which, frame, main, audit, 0, notes=notes))
+    return _drawn(project, design, strategy, Plan(which, frame, main, audit, 0, notes=notes))
 
 
 def takes_long(project: Project, design: Design, which: SampleFilter) -> bool:
@@ -91,8 +94,17 @@ def takes_long(project: Project, design: Design, which: SampleFilter) -> bool:
     return design.strategy in LEARNING and learns_from_people(project, which)
 
 
-def _drawn(project, design, planned):
-    strategy = STRATEGIES[design.strategy]()
+def _strategy(design):
+    """The strategy with its options; raises CannotDraw."""
+    if design.strategy not in STRATEGIES:
+        raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
+    try:
+        return made(STRATEGIES[design.strategy], design.options)
+    except OptionsError as error:
+        raise CannotDraw(str(error)) from error
+
+
+def _drawn(project, design, strategy, planned):
     if takes_long(project, design, planned.which):
         make_features(project)
     frame = arrays.with_signals(planned.frame, project, planned.which, strategy.needs)
@@ -150,20 +162,18 @@ def predicted_errors(machine, codebook, seed, samples):
     return student.error[rows], taught.pool.known[rows], learned
 
 
-def _check(project, design):
+def _check(project, design, strategy):
     if design.codebook is None or not design.codebook.is_published:
         raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
     if design.seed < 0:
         raise CannotDraw(_("A seed is a whole number, not below 0."))
-    if design.strategy not in STRATEGIES:
-        raise CannotDraw(_("“%(name)s” is no strategy.") % {"name": design.strategy})
     if design.rerank_every and (project.task.multiple or design.machine is None):
         raise CannotDraw(
             _("Ordering anew learns from a machine's labels, in projects with one label a sample.")
         )
     if design.strategy in STUDENTS and project.task.multiple:
         raise CannotDraw(_("This strategy is for projects in which a sample has one label."))
-    if {"probabilities", "strata"} & set(STRATEGIES[design.strategy].needs):
+    if {"probabilities", "strata"} & set(strategy.needs):
         if design.machine is None:
             raise CannotDraw(_("This strategy needs a machine: start a label run first."))
         if not design.machine.suggestions.exists():

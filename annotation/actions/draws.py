@@ -118,6 +118,7 @@ def _design_of(round_):
         budget=round_.parameters["budget"],
         audit=round_.parameters["audit"],
         seed=round_.seed,
+        options=round_.parameters.get("options", {}),
         machine=round_.machine,
         which=SampleFilter.of(round_.frame["filter"]),
         overlap=round_.overlap,
@@ -141,6 +142,7 @@ def _begin(project, design, planned, created_by, until):
                     {
                         "budget": design.budget,
                         "audit": design.audit,
+                        "options": design.options,
                         "look": design.look,
                         "rerank_every": design.rerank_every,
                     },

@@ -125,13 +125,13 @@ def preview(request, project_id):
     if request.method != "POST":  # the address of a page that was reckoned without JavaScript
         return redirect("annotation:round_new", project.pk)
     form = RoundForm(project, request.POST)
-    planned, problem = None, ""
-    if form.is_valid():
-        try:
-            planned = draws.plan(project, form.design(), quick=True)
-        except draws.CannotDraw as error:
-            problem = str(error)
-    return _design_page(request, project, form, planned=planned, problem=problem)
+    if request.htmx.target == "round_options":  # another strategy was chosen
+        return render(request, "annotation/_round_options.html", {"form": form})
+    try:
+        planned = draws.plan(project, form.design(), quick=True) if form.is_valid() else None
+    except draws.CannotDraw as error:
+        return _design_page(request, project, form, problem=str(error))
+    return _design_page(request, project, form, planned=planned)
 
 
 def _design_page(request, project, form, status=200, **more):

@@ -144,6 +144,11 @@ def test_a_threshold_draws_what_is_below_it(project):
         ({"audit": "confidence<0.8"}, "drawn by lot"),
         ({"seed": -1}, "seed"),
         ({"strategy": "astrology"}, "is no strategy"),
+        ({"options": {"k": 3}}, "“least_confidence” has no option “k”"),
+        (
+            {"strategy": "uncertainty_weighted", "options": {"uniform": 0}},
+            "Uniform share of the draw: enter a number from 0.1 to 1",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_says_why_and_leaves_nothing(project, changes, message):
@@ -342,6 +347,19 @@ def test_a_writer_whose_draw_was_begun_anew_by_another_stops(project):
     assert RoundItem.objects.filter(round=slow).count() == 10
 
 
+def test_a_strategy_draws_with_its_options_and_the_worker_draws_anew_with_them(project):
+    wanted = design(project, key=uuid.uuid4(), strategy="uncertainty_weighted")
+    even = draw_round(project, replace(wanted, options={"uniform": 1.0}))
+    chances = even.items.values_list("inclusion", flat=True)
+    assert list(chances) == [pytest.approx(10 / 40)] * 10
+    assert even.parameters["options"] == {"uniform": 1.0}
+    again = Round.objects.filter(pk=even.pk)
+    again.update(state="drawing", drawing_until=now() - timedelta(seconds=1))
+    assert draws.work_on_due()
+    assert list(chances.all()) == [pytest.approx(10 / 40)] * 10
+    assert again.get().parameters["options"] == {"uniform": 1.0}
+
+
 def draw(*args):
     out = StringIO()
     call_command("draw", *args, "--json", stdout=out)
@@ -360,6 +378,15 @@ def test_the_command_draws_and_prints_what_it_did(project):
     assert said["annotators"] == [annotator.username]
     assert "2 answers, but 1 person" in said["notes"][0]
     assert round_.seats.get().user == annotator
+
+
+def test_the_command_takes_the_options_of_the_strategy(project):
+    make_annotator(project)
+    said = draw(
+        project.name, "--budget", "5", "--strategy", "uncertainty_weighted", "--option",
+        "uniform=0.5",
+    )  # fmt: skip
+    assert said["options"] == {"uniform": 0.5}
 
 
 def test_the_command_asks_all_annotators_unless_told_otherwise(project):
@@ -381,6 +408,12 @@ def test_the_command_says_in_json_too_what_failed(project):
         (["{name}", "--budget", "5", "--annotator", "nobody"], "takes no part"),
         (["{name}", "--budget", "5", "--machine", "999"], "no machine annotator 999"),
         (["{name}", "--budget", "5", "--overlap", "0"], "at least 1"),
+        (["{name}", "--budget", "5", "--option", "uniform"], "write name=value"),
+        (["{name}", "--budget", "5", "--option", "k=3"], "“uniform” has no option “k”"),
+        (
+            ["{name}", "--budget", "5", "--strategy", "vote_k", "--option", "neighbours=few"],
+            "--option neighbours: Neighbours .* whole number from 1 to 250",
+        ),
     ],
 )
 def test_the_command_names_what_it_does_not_find(project, args, message):

@@ -148,6 +148,47 @@ def test_the_preview_says_what_is_missing(client, project, machine, manager):
     assertContains(response, "no sample is drawn by lot")
 
 
+def test_the_form_has_the_options_of_the_chosen_strategy_only(client, project, machine, manager):
+    path = f"/projects/{project.pk}/rounds/new/"
+    assertNotContains(client.get(path), "option_neighbours")
+    page = client.get(path, {"strategy": "vote_k"})
+    assertContains(page, 'name="option_neighbours" value="150"')
+    design = designed(project, make_annotator(project), strategy="uncertainty_weighted")
+    headers = {"HX-Request": "true", "HX-Target": "round_options"}
+    fragment = client.post(f"{path}preview/", design, headers=headers)
+    assertContains(fragment, 'name="option_uniform" value="0.3"')
+    assertNotContains(fragment, "<html")
+    without_script = client.post(f"{path}preview/", {**design, "option_neighbours": "9"})
+    assertContains(without_script, 'name="option_uniform" value="0.3"')
+    assertNotContains(without_script, "option_neighbours")
+
+
+def test_the_options_of_a_strategy_are_stored_and_shown(client, project, machine, manager):
+    design = designed(
+        project, make_annotator(project), strategy="uncertainty_weighted", option_uniform="0.5"
+    )
+    client.post(f"/projects/{project.pk}/rounds/new/", design)
+    round_ = Round.objects.get()
+    assert round_.parameters["options"] == {"uniform": 0.5}
+    page = client.get(f"/rounds/{round_.pk}/")
+    assertContains(page, "Uniform share of the draw: <bdi hx-disable>0.5</bdi>")
+
+
+@pytest.mark.parametrize("typed", ["0", "1.5", "much", "nan"])
+def test_a_bad_option_is_refused_by_its_name(client, project, machine, manager, typed):
+    design = designed(
+        project, make_annotator(project), strategy="uncertainty_weighted", option_uniform=typed
+    )
+    page = client.post(f"/projects/{project.pk}/rounds/new/", design)
+    assert page.status_code == 422
+    assert page.context["form"].errors["option_uniform"]
+    preview = client.post(
+        f"/projects/{project.pk}/rounds/new/preview/", design, headers={"HX-Request": "true"}
+    )
+    assertContains(preview, "Uniform share of the draw: E")
+    assert not Round.objects.exists()
+
+
 def test_the_frame_takes_only_questions_it_knows(client, project, machine, manager):
     design = designed(
         project, make_annotator(project), **{"frame-text": "text 1", "frame-project__id": "1"}

@@ -10,6 +10,7 @@ from annotation.filters import SampleFilter
 from annotation.management.base import ScriptCommand, member_named, project_named
 from annotation.models import Round, Sample
 from synthlab.science.selection import STRATEGIES
+from synthlab.science.selection.options import OptionsError, checked, options_of
 
 
 class Command(ScriptCommand):
@@ -20,6 +21,9 @@ class Command(ScriptCommand):
         super().add_arguments(parser)
         parser.add_argument("project", help="name or number")
         parser.add_argument("--strategy", choices=STRATEGIES, default="uniform")
+        parser.add_argument(
+            "--option", action="append", default=[], help="of the strategy: neighbours=100; repeat"
+        )
         parser.add_argument("--budget", required=True, help="200, 15%% or confidence<0.8")
         parser.add_argument("--audit", default="", help="part drawn by lot: 50 or 5%%")
         parser.add_argument("--overlap", type=int, default=1, help="people a sample")
@@ -48,6 +52,7 @@ class Command(ScriptCommand):
         design = Design(
             codebook=project.edition(),
             strategy=options["strategy"],
+            options=_options(options["strategy"], options["option"]),
             budget=options["budget"],
             audit=options["audit"],
             machine=self._machine(project, options["machine"]),
@@ -75,11 +80,27 @@ class Command(ScriptCommand):
         return machine
 
 
+def _options(strategy, pairs):
+    """What `name=value` says, as the strategy takes it."""
+    known = {option.name: option for option in options_of(STRATEGIES[strategy])}
+    given = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"--option “{pair}”: write name=value, such as neighbours=100.")
+        try:
+            given[name] = checked(known[name], value) if name in known else value
+        except OptionsError as error:
+            raise CommandError(f"--option {name}: {error}") from error
+    return given
+
+
 def _said(round_, design):
     return {
         "round": round_.pk,
         "name": round_.name,
         "strategy": round_.strategy,
+        "options": round_.parameters["options"],
         "samples": round_.parameters["samples"],
         "audit": round_.parameters["audit_samples"],
         "seats": round_.parameters["samples"] * round_.overlap,

@@ -7,8 +7,16 @@ import numpy as np
 
 from synthlab.science.selection.base import Drawn, Pool, affordable
 from synthlab.science.selection.chances import by_lot, proportional
+from synthlab.science.selection.options import Option, option
 
 LEAST_UNIFORM = 0.1
+UNIFORM = Option(
+    "Uniform share of the draw",
+    "More of it narrows the interval where the machine's doubt means little; less finds more "
+    "errors.",
+    least=LEAST_UNIFORM,
+    most=1,
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class UncertaintyWeighted:
     by_chance: ClassVar[bool] = True
     ranks: ClassVar[bool] = True
 
-    uniform: float = 0.3  # tau
+    uniform: float = option(0.3, UNIFORM)  # tau
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         """Scores are the errors expected of the drawn; the rows come in random order."""

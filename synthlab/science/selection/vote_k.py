@@ -10,9 +10,19 @@ from scipy import sparse
 
 from synthlab.science.neighbours import nearest
 from synthlab.science.selection.base import Drawn, Pool, affordable
+from synthlab.science.selection.options import Option, option
 
 Picks = tuple[list[int], list[float]]  # rows and the votes they had when they were taken
 SMALLEST = 1e-300  # a vote may become so weak, but never nothing
+NEIGHBOURS = Option(
+    "Neighbours that each sample votes for", "The paper takes 150.", least=1, most=250
+)
+DISCOUNT = Option(
+    "Discount of a vote",
+    "Each sample taken makes the votes of those around it count so many times less.",
+    least=1.01,
+    most=15,  # to the power of 250 neighbours it is not yet beyond the range of numbers
+)
 
 
 class Ballot:
@@ -138,8 +148,8 @@ class FastVoteK:
     by_chance: ClassVar[bool] = False
     ranks: ClassVar[bool] = False
 
-    neighbours: int = 150
-    discount: float = 10
+    neighbours: int = option(150, NEIGHBOURS)
+    discount: float = option(10.0, DISCOUNT)
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         k = affordable(k, pool.size)
@@ -168,8 +178,8 @@ class VoteK:
     by_chance: ClassVar[bool] = False
     ranks: ClassVar[bool] = False
 
-    neighbours: int = 150
-    discount: float = 10
+    neighbours: int = option(150, NEIGHBOURS)
+    discount: float = option(10.0, DISCOUNT)
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         k = affordable(k, pool.size)
