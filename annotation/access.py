@@ -14,6 +14,7 @@ from annotation.models import (
     Assignment,
     Codebook,
     CodebookNote,
+    Estimate,
     MachineAnnotator,
     Membership,
     Project,
@@ -114,6 +115,12 @@ def import_for(request, import_id):
 
 def machine_for(request, machine_id):
     return of_project(request, MachineAnnotator.objects.all(), machine_id)
+
+
+def estimate_for(request, estimate_id):
+    """One kept figure, which stands for its batch."""
+    kept = Estimate.objects.select_related("codebook", "machine")
+    return of_project(request, kept, estimate_id)
 
 
 def release_for(request, release_id):

@@ -152,7 +152,8 @@ def _in_rounds(scope, path="round_item__round"):
 
 
 def _answers(scope, samples, coder):
-    blind = Annotation.objects.filter(extra=False, **_in_rounds(scope)).measuring()
+    until = scope.until.annotation if scope.until else None
+    blind = Annotation.objects.filter(extra=False, **_in_rounds(scope)).measuring(until)
     rows = list(
         blind.order_by("pk").values_list("sample", "annotator", "code", "seconds", "created_at")
     )
@@ -213,7 +214,8 @@ def _left_out(scope, first, skipped):
 
 
 def _settled(scope):
-    standing = Adjudication.objects.filter(superseded_by=None, **_in_rounds(scope))
+    until = scope.until.adjudication if scope.until else None
+    standing = Adjudication.objects.filter(**_in_rounds(scope)).standing(until)
     return standing.order_by("pk").values_list("sample", "code")
 
 
@@ -221,8 +223,13 @@ def _suggested(scope):
     if scope.machine is None:
         return []
     drawn = Sample.objects.filter(**_in_rounds(scope, "round_items__round"))
-    said = Suggestion.objects.filter(machine=scope.machine, sample__in=drawn)
-    return said.values_list("sample", "code")
+    return _said_of(scope, drawn).values_list("sample", "code")
+
+
+def _said_of(scope, samples):
+    """What the machine said of these samples until the moment."""
+    said = Suggestion.objects.filter(machine=scope.machine, sample__in=samples)
+    return said.filter(pk__lte=scope.until.suggestion) if scope.until else said
 
 
 def _references(scope):
@@ -247,8 +254,8 @@ def confidences(scope: Scope, samples: np.ndarray) -> np.ndarray:
     if scope.machine is None:
         return stated
     drawn = Sample.objects.filter(**_in_rounds(scope, "round_items__round"))
-    said = Suggestion.objects.filter(machine=scope.machine, sample__in=drawn, confidence__gte=0)
-    rows = list(said.filter(confidence__lte=1 + ROUNDING).values_list("sample", "confidence"))
+    said = _said_of(scope, drawn).filter(confidence__gte=0, confidence__lte=1 + ROUNDING)
+    rows = list(said.values_list("sample", "confidence"))
     at = np.searchsorted(samples, np.array([row[0] for row in rows], dtype=np.int64))
     stated[at] = np.minimum([row[1] for row in rows], 1.0)
     return stated

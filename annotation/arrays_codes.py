@@ -14,15 +14,25 @@ NOT_SURE = -3
 
 
 @dataclass(frozen=True)
+class Moment:
+    """The newest row of each table whose rows are only ever added: what had been said by then."""
+
+    annotation: int
+    adjudication: int
+    suggestion: int
+
+
+@dataclass(frozen=True)
 class Scope:
     """What is compared: rounds that followed an edition (or one that differs in wording only),
-    and a machine annotator."""
+    and a machine annotator; as of now unless a moment is named."""
 
     project: Project
     edition: Codebook
     rules: Rules
     rounds: tuple[Round, ...]
     machine: MachineAnnotator | None
+    until: Moment | None = None
 
     @property
     def multiple(self) -> bool:

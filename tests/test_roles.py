@@ -1,6 +1,7 @@
 """Who may open what: every URL declares it, and foreign rows do not exist (A03, A06)."""
 
 import re
+import uuid
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from annotation.actions.accounts import invite
 from annotation.actions.release_writing import claim_release, write_release
 from annotation.actions.releases import request_release
 from annotation.exports.wanted import Wanted
-from annotation.models import CodebookNote, Membership, SampleImport
+from annotation.models import CodebookNote, Estimate, Membership, SampleImport
 from generation.models import AllowedHost, Attempt, Call, Run, Slot
 from tests import factories as f
 
@@ -26,6 +27,7 @@ ROLES = [
     "foreign_manager",
     "superuser",
 ]
+UNKNOWN = {"value": None, "low": None, "high": None, "n_eff": None, "n": 0, "reason": ""}
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 # What each role may open, by the roles that a view declares.
 ADMITTED = {
@@ -64,6 +66,22 @@ def written_release(project, manager):
     release = request_release(project, Wanted("jsonl"), manager)
     write_release(claim_release())
     return release
+
+
+def kept_estimate(project, mark):
+    return Estimate.objects.create(
+        project=project,
+        codebook=project.edition(),
+        batch=uuid.uuid4(),
+        figure="machine:percent",
+        method="wilson",
+        options={"level": 0.95, "replicates": 1000, "seed": 0},
+        inputs={"rounds": [], "until": {"annotation": 0, "adjudication": 0, "suggestion": 0}}
+        | {"read": mark, "edition": 1, "machine": None},
+        result={**UNKNOWN, "naive": UNKNOWN},
+        result_hash="0",
+        code_version=mark,
+    )
 
 
 class World:
@@ -123,6 +141,7 @@ class World:
             "sample_id": item.sample_id,
             "machine_id": machine.pk,
             "import_id": SampleImport.objects.create(project=project, file_name=mark).pk,
+            "estimate_id": kept_estimate(project, mark).pk,
             "release_id": written_release(project, manager).pk,
             "run_id": run.pk,
             "call_id": call.pk,

@@ -3,13 +3,13 @@
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from annotation.exports.columns import CELLS, GUARDED, RAW, flat, nested
 from annotation.exports.facts import Facts
 from annotation.exports.final import SOURCES
 from annotation.models import Codebook, Release, Round
+from synthlab.version import product_version
 
 TABLES = (Release.Format.CSV, Release.Format.XLSX)
 RULE = (
@@ -86,13 +86,6 @@ def manifest(facts: Facts, moment: datetime, tally: Tally, files: list[dict]) ->
         ],
         "marks": asdict(facts.marks),
     }
-
-
-def product_version() -> str:
-    try:
-        return version("synthlab")
-    except PackageNotFoundError:  # run from a clone
-        return "0.1.0"
 
 
 def _edition(codebook: Codebook) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('batch', models.UUIDField()),
-                ('figure', models.CharField(max_length=60)),
+                ('figure', models.CharField(max_length=100)),
                 ('method', models.CharField(max_length=60)),
                 ('options', models.JSONField(default=dict)),
                 ('inputs', models.JSONField()),

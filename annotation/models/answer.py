@@ -21,10 +21,15 @@ class AnnotationQuerySet(models.QuerySet):
         mine = self.current().filter(annotator=user, round_item__round=round_)
         return mine.order_by("-pk")
 
-    def measuring(self):
-        """Each person's last answer given before they saw a suggestion: only these measure."""
-        later = Annotation.objects.filter(supersedes=models.OuterRef("pk"), blind=True)
-        return self.filter(blind=True).exclude(models.Exists(later))
+    def measuring(self, until=None):
+        """Each person's last answer given before they saw a suggestion: only these measure.
+
+        Until the answer of this id, so that figures of a moment can be computed again.
+        """
+        known = Annotation.objects.filter(**({} if until is None else {"pk__lte": until}))
+        later = known.filter(supersedes=models.OuterRef("pk"), blind=True)
+        mine = self if until is None else self.filter(pk__lte=until)
+        return mine.filter(blind=True).exclude(models.Exists(later))
 
 
 class Annotation(models.Model):
@@ -76,6 +81,15 @@ class Annotation(models.Model):
         ]
 
 
+class AdjudicationQuerySet(models.QuerySet):
+    def standing(self, until=None):
+        """What is settled now, or was when the row of this id was the newest."""
+        if until is None:
+            return self.filter(superseded_by=None)
+        later = Adjudication.objects.filter(supersedes=models.OuterRef("pk"), pk__lte=until)
+        return self.filter(pk__lte=until).exclude(models.Exists(later))
+
+
 class Adjudication(models.Model):
     """The settled answer to a sample of a round. Settling it again supersedes."""
 
@@ -91,6 +105,8 @@ class Adjudication(models.Model):
         "self", models.PROTECT, null=True, related_name="superseded_by"
     )
     created_at = models.DateTimeField(default=now)
+
+    objects = AdjudicationQuerySet.as_manager()
 
     class Meta:
         constraints = [

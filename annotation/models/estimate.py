@@ -19,7 +19,7 @@ class Estimate(models.Model):
     codebook = models.ForeignKey(Codebook, models.PROTECT, related_name="+")
     machine = models.ForeignKey(MachineAnnotator, models.PROTECT, null=True, related_name="+")
     batch = models.UUIDField()
-    figure = models.CharField(max_length=60)  # "accuracy", "f1:spam" ...
+    figure = models.CharField(max_length=100)  # "machine:percent", "machine:f1:spam" ...
     method = models.CharField(max_length=60)
     options = models.JSONField(default=dict)  # level, replicates, seed
     inputs = models.JSONField()  # rounds, the newest row of each table, sha256 of what was read

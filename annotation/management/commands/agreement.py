@@ -1,9 +1,10 @@
-"""manage.py agreement PROJECT [--round N ...] [--edition N] [--machine ID] [--json]"""
+"""manage.py agreement PROJECT [--round N ...] [--edition N] [--machine ID] [--keep] [--json]"""
 
 from dataclasses import asdict
 
 from django.core.management.base import CommandError
 
+from annotation.actions.estimates import keep
 from annotation.management.base import ScriptCommand, project_named
 from annotation.reports import agreement as reports
 from annotation.reports.scope import rounds_under, scope_of, usual_edition, usual_machine
@@ -18,6 +19,7 @@ class Command(ScriptCommand):
         parser.add_argument("project", help="name or number")
         parser.add_argument("--round", type=int, action="append", default=[], help="number; all")
         parser.add_argument("--edition", type=int, help="number of the codebook edition; newest")
+        parser.add_argument("--keep", action="store_true", help="keep the figures as they are")
         parser.add_argument("--machine", type=int, help="number of the machine annotator; newest")
 
     def run(self, **options):
@@ -25,7 +27,9 @@ class Command(ScriptCommand):
         edition = self._edition(project, options["edition"])
         rounds = self._rounds(edition, options["round"])
         machine = self._machine(project, options["machine"])
-        return _said(reports.report(scope_of(project, edition, rounds, machine)))
+        scope = scope_of(project, edition, rounds, machine)
+        kept = {"kept": keep(scope)[0].pk} if options["keep"] else {}
+        return _said(reports.report(scope)) | kept
 
     def _edition(self, project, number):
         published = project.codebooks.published()
