@@ -1,7 +1,8 @@
-"""From stored suggestions to the page's figures: corrected ones hold the truth, naive ones do not.
+"""From a model's replies to the page's figures: corrected ones hold the truth, naive ones do not.
 
-A seeded population whose model is wrong where it is unsure, and surer than it should be; mixed
-rounds of the least sure with an audit, drawn by the command, answered over HTTP.
+A seeded population whose model is wrong where it is unsure, and surer than it should be: its
+replies come from the scripted server over HTTP, through a label run. Mixed rounds of the least
+sure with an audit, drawn by the command, answered over HTTP as a browser does.
 """
 
 import json
@@ -13,6 +14,8 @@ import pytest
 from django.core.management import call_command
 
 from annotation.models import Annotation, RoundItem
+from generation import techniques
+from generation.actions import runs
 from synthlab.science.agreement import agreement
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.estimation import Design
@@ -21,8 +24,9 @@ from synthlab.science.selection.base import Pool
 from synthlab.science.selection.least_confidence import LeastConfidence
 from synthlab.science.selection.mixture import draw
 from tests import factories as f
-from tests.annotation.test_agreement import make_samples, page, suggest
+from tests.annotation.test_agreement import make_samples, page
 from tests.annotation.test_review import HTMX, answer, show
+from tests.generation.runs import connect, work_off
 
 SLUGS = ("yes", "no", "maybe")
 SIZE, MAIN, AUDIT, ROUNDS = 400, 30, 30, 6
@@ -59,13 +63,39 @@ def answer_everything(client, round_, people):
         shown = show(client, round_) if b'id="answer"' not in response.content else response
 
 
+def label_over_http(project, server, model, confidence):
+    """The machine of a label run whose endpoint says what the population's model says."""
+    server.script(
+        *(
+            {"match": rf"Text {place}(?!\d)", "replies": [{"text": stated(label, sure)}]}
+            for place, (label, sure) in enumerate(zip(model, confidence, strict=True))
+        )
+    )
+    technique = techniques.make("verbalized", {})
+    run, _new = runs.start_run(connect(server, concurrency=8), technique, project.edition())
+    runs.plan(run.pk)
+    assert work_off(run).state == run.State.DONE, run.reason
+    return run.machine
+
+
+def stated(label, sure):
+    rest = (1 - sure) / (len(SLUGS) - 1)
+    shares = {slug: sure if code == label else rest for code, slug in enumerate(SLUGS)}
+    return json.dumps({"probabilities": shares})
+
+
 @pytest.mark.django_db
-def test_rounds_answered_over_http_give_intervals_that_hold_the_truth(client):
+def test_replies_and_answers_over_http_give_intervals_that_hold_the_truth(client, openai_server):
     people, model, confidence = population()
     project = f.make_project()
     f.make_codebook(project, SLUGS)
-    machine, annotator = f.make_machine(project), f.make_annotator(project)
-    suggest(machine, make_samples(project, SIZE), [SLUGS[code] for code in model], confidence)
+    annotator = f.make_annotator(project)
+    make_samples(project, SIZE)
+    machine = label_over_http(project, openai_server, model, confidence)
+    assert len(openai_server.ledger) == SIZE
+    said = machine.suggestions.order_by("sample").values_list("code", "confidence")
+    assert [code for code, _sure in said] == [SLUGS[code] for code in model]
+    assert np.allclose([sure for _code, sure in said], confidence)
     truth = {
         measure.name: agreement(measure, np.stack([people, model], 1), 3, bootstrap=None).value
         for measure in MEASURES
