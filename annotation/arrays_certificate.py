@@ -57,7 +57,7 @@ def frame_of(round_: Round) -> np.ndarray | None:
     any more, since samples or answers that the filter asks about have changed."""
     stated = dict(round_.frame.get("filter", {}))
     drawn = stated.pop("drawn", None)
-    passing = SampleFilter.of(stated).samples(round_.project)
+    passing = SampleFilter.of(stated).samples(round_.project, at=round_.created_at)
     if drawn is not None:
         # Items are numbered as they are written: these were there before this draw.
         first = round_.items.aggregate(first=Min("pk"))["first"]

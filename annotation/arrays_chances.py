@@ -117,7 +117,7 @@ def _in_frame(project, round_, rounds):
         for name, value in round_.frame.get("filter", {}).items()
         if name not in ("drawn", "answered", "answer")  # these change with the rounds themselves
     }
-    passing = SampleFilter.of(stated).samples(project)
+    passing = SampleFilter.of(stated).samples(project, at=round_.created_at)
     there = passing.filter(created_at__lte=round_.created_at, round_items__round__in=rounds)
     return np.array(list(there.values_list("pk", flat=True).distinct()), dtype=np.int64)
 

@@ -4,6 +4,7 @@ Nothing here passes a user's words on as names of columns: each question has its
 """
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from django.db import models
 from django.db.models.functions import Concat
@@ -57,16 +58,28 @@ class SampleFilter:
         said = asdict(self)
         return {name: value for name, value in said.items() if value != getattr(empty, name)}
 
-    def samples(self, project: Project) -> models.QuerySet:
-        """The visible samples of the project that pass, with the machine's answer as `said_…`."""
+    def samples(self, project: Project, at: datetime | None = None) -> models.QuerySet:
+        """The visible samples of the project that pass, with the machine's answer as `said_…`.
+
+        With a moment, splits are as they were then: what a lot took from the pool since is in it.
+        """
         samples = self._by_people(Sample.objects.visible().filter(project=project), project)
         if self.text:
             samples = samples.filter(text__icontains=self.text)
         if self.split:
-            samples = samples.filter(split=self.split)
+            samples = self._by_split(samples, project, at)
         if self.reference is not None:
             samples = samples.filter(reference_code__isnull=not self.reference)
         return samples if self.machine is None else self._by_machine(samples, project)
+
+    def _by_split(self, samples, project, at):
+        if at is None:
+            return samples.filter(split=self.split)
+        later = project.locked_splits.filter(locked_at__gt=at)
+        taken = [locked.split for locked in later if locked.by_lot]
+        if self.split == Sample.Split.POOL:
+            return samples.filter(split__in=[self.split, *taken])
+        return samples.filter(split=self.split).exclude(split__in=taken)
 
     def _by_people(self, samples, project):
         answers = Annotation.objects.filter(sample=models.OuterRef("pk"))

@@ -32,7 +32,7 @@ class ScopeForm(forms.Form):
         self.fields["edition"].choices = [
             (book.number, gettext("Edition %(n)d") % {"n": book.number}) for book in editions
         ]
-        machines = project.machines.order_by("-pk")
+        machines = project.machines.standing().order_by("-pk")
         self.fields["machine"].queryset = machines
         self.fields["machine"].label_from_instance = lambda machine: machine.name
         self.fields["round"].queryset = project.rounds.begun().order_by("pk")

@@ -47,7 +47,7 @@ class CertificateForm(forms.Form):
         self.fields["edition"].choices = [
             (book.number, gettext("Edition %(n)d") % {"n": book.number}) for book in editions
         ]
-        machines = project.machines.order_by("-pk")
+        machines = project.machines.standing().order_by("-pk")
         self.fields["machine"].queryset = machines
         self.fields["machine"].label_from_instance = lambda machine: machine.name
 

@@ -42,7 +42,7 @@ class ReleaseForm(forms.Form):
 
     def __init__(self, project, data=None):
         super().__init__(data)
-        self.fields["machine"].queryset = project.machines.order_by("-pk")
+        self.fields["machine"].queryset = project.machines.standing().order_by("-pk")
         self.fields["machine"].label_from_instance = lambda machine: machine.name
 
     def wanted(self) -> Wanted:

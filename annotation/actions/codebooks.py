@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F
+from django.db.models import Count, F, Max
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -21,6 +21,8 @@ from annotation.task_types.base import LabelRule, Rules
 from annotation.task_types.changes import Changes, compare
 from annotation.task_types.checks import lacks
 from synthlab.failpoints import mutated
+
+TEXTS = ("question", "instructions", "unsure", "unsure_policy")  # of an edition, beside its labels
 
 
 class StaleDraft(Exception):
@@ -41,11 +43,9 @@ def start_draft(project, created_by):
     if draft := project.codebooks.drafts().first():
         return draft
     parent = project.edition()
-    fields = {"number": 1, "parent": None}
+    fields = {"number": next_number(project), "parent": parent}
     if parent:
-        kept = ("question", "instructions", "unsure", "unsure_policy")
-        fields = {name: getattr(parent, name) for name in kept}
-        fields |= {"number": parent.number + 1, "parent": parent}
+        fields |= {name: getattr(parent, name) for name in TEXTS}
         fields["change"] = Codebook.Change.WORDING
     try:
         with transaction.atomic():
@@ -53,8 +53,13 @@ def start_draft(project, created_by):
     except IntegrityError:  # a second click was faster
         return project.codebooks.drafts().get()
     if parent:
-        _write_labels(draft, parent.rules().labels)
+        write_labels(draft, parent.rules().labels)
     return draft
+
+
+def next_number(project):
+    """Every text that was ever frozen, tried or published, has a number of its own."""
+    return (project.codebooks.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
 @transaction.atomic
@@ -73,7 +78,7 @@ def save_draft(draft, rules, version):
     ):
         raise StaleDraft
     draft.labels.all().delete()
-    _write_labels(draft, rules.labels)
+    write_labels(draft, rules.labels)
 
 
 @transaction.atomic
@@ -84,7 +89,8 @@ def replace_draft(project, rules, created_by):
     return draft
 
 
-def _write_labels(draft, labels):
+def write_labels(draft, labels):
+    """Rows for the labels of an edition that has none yet."""
     Label.objects.bulk_create(
         Label(
             codebook=draft,
@@ -178,27 +184,33 @@ def _counted(sources):
 def publish(draft, *, version, published_by, change="", change_note="", removed=None):
     """Make the draft an edition for ever.
 
-    `removed` maps each label that went to the label that answers mean now, or to None.
-    Raises StaleDraft, or CannotPublish with what is missing.
+    `removed` maps each label that went to the label that answers mean now, or to None. Where a
+    trial froze this very text, the trial becomes the edition and the draft goes: what machines
+    answered under it stays valid. Raises StaleDraft, or CannotPublish with what is missing.
     """
     found = publication(draft)
     removed = removed or {}
     messages = [*found.lacks, *_unmapped(found, removed), *_change_faults(found, change)]
     if messages:
         raise CannotPublish(messages)
+    columns = {
+        "state": Codebook.State.PUBLISHED,
+        "published_at": now(),
+        "published_by": published_by,
+        "change": change if found.changes is not None else Codebook.Change.FIRST,
+        "change_note": change_note,
+        "removed": {gone.label.slug: removed.get(gone.label.slug) for gone in found.removed},
+    }
+    tried = draft.as_tried()
     ready = Codebook.objects.drafts().filter(pk=draft.pk, version=version)
-    if not ready.update(
-        state=Codebook.State.PUBLISHED,
-        published_at=now(),
-        published_by=published_by,
-        change=change if found.changes is not None else Codebook.Change.FIRST,
-        change_note=change_note,
-        removed={gone.label.slug: removed.get(gone.label.slug) for gone in found.removed},
-        version=F("version") + 1,
-    ):
+    if not ready.update(version=F("version") + 1, **({} if tried else columns)):
         raise StaleDraft
-    draft.refresh_from_db()
-    return draft
+    if tried:
+        Codebook.objects.get(pk=draft.pk).delete()
+        Codebook.objects.trials().filter(pk=tried.pk).update(**columns)
+    edition = tried or draft
+    edition.refresh_from_db()
+    return edition
 
 
 def _unmapped(found, removed):

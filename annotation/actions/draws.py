@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from annotation.actions.draw_plans import CannotDraw, Design, plan
+from annotation.actions.relabels import relabel_plan
+from annotation.arrays_stale import RELABEL
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Project, Round, RoundAnnotator, RoundItem, User
 from synthlab.failpoints import failpoint, mutated
@@ -42,13 +44,19 @@ def draw_round(
     if drawn := _drawn_already(project, design.key, wait):
         return drawn
     clear_abandoned_draws(project)
-    planned = plan(project, design, quick=not wait)
+    planned = _planned(project, design, quick=not wait)
     later = not wait and (planned.drawn is None or planned.seats > settings.DRAW_AT_ONCE)
     round_ = _begin(project, design, planned, created_by, now() if later else now() + LEASE)
     if not later:
         _write(round_, planned)
         _open(round_)
     return round_
+
+
+def _planned(project, design, quick=False):
+    if design.strategy == RELABEL:
+        return relabel_plan(design)
+    return plan(project, design, quick=quick)
 
 
 def _drawn_already(project, key, wait):
@@ -101,7 +109,7 @@ def _draw_again(round_):
     _hold(round_)
     _clear(round_)
     try:
-        planned = plan(round_.project, _design_of(round_))
+        planned = _planned(round_.project, _design_of(round_))
     except CannotDraw as error:
         round_.parameters["problem"] = str(error)
         _hold(round_, until=None, parameters=round_.parameters)

@@ -121,6 +121,8 @@ class _Preparer:
         self.refuses = self.labels is not None and not held.without_unknown
         self.head = (held.project_id, None if mutated("import_in_sight") else held.pk)
         self.others = Sample.objects.visible().filter(project=held.project_id).exists()
+        # No split is locked while an import writes, so that this holds to the end.
+        self.locked = set(held.project.locked_splits.values_list("split", flat=True))
         self.at = connection.ops.adapt_datetimefield_value(now())
 
     def chunk(self, lines: list[bytes]) -> _Chunk:
@@ -130,10 +132,16 @@ class _Preparer:
         for line in staged:
             if line["hash"] in seen:
                 continue
+            if line["split"] in self.locked:
+                reason = _("The %(split)s split is locked: no sample joins it. Choose another one.")
+                chunk.refused.append(self._refused(line, reason % {"split": line["split"]}))
+                continue
             parts = parts_of(line["reference"], self.multiple)
             found = self.labels.value(parts) if self.labels and parts is not None else None
             if parts is not None and found is None and self.refuses:
-                chunk.refused.append(self._refused(line, parts))
+                reason = _("The reference label “%(label)s” is not in the codebook.")
+                reason %= {"label": shown(parts)[:200]}
+                chunk.refused.append(self._refused(line, reason))
                 continue  # the same text may come again with a label that is known
             chunk.samples.append(self._row(line, parts, found))
             if not self.held.keep_duplicates:
@@ -154,12 +162,11 @@ class _Preparer:
         there = samples.filter(project=self.held.project_id, content_hash__in=set(hashes))
         return set(there.values_list("content_hash", flat=True))
 
-    def _refused(self, line, parts):
-        reason = _("The reference label “%(label)s” is not in the codebook.")
+    def _refused(self, line, reason):
         return RefusedRow(
             sample_import=self.held,
             row_number=line["row"],
-            reason=reason % {"label": shown(parts)[:200]},
+            reason=reason,
             excerpt=" | ".join(line["fields"].values())[:160],
         )
 

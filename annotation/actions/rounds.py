@@ -45,8 +45,8 @@ def route_low_confidence(machine: MachineAnnotator, unanswered: Iterable[int] = 
     routed round already are left alone, so doing it twice changes nothing.
     """
     project = machine.project
-    if project.route_below is None:
-        return 0
+    if project.route_below is None or not machine.codebook.is_published:
+        return 0  # people follow published editions only: no queue for a tried draft
     due = [(sample, None) for sample in _in_vain(machine, list(unanswered))]
     due += _unrouted(machine, project.route_below)
     added = 0

@@ -81,7 +81,7 @@ class Facts:
 def gather(project: Project, wanted: Wanted, using: str, marks: Marks | None) -> Facts:
     """Without `marks`, those of now."""
     marks = marks or _marks(project, wanted, using)
-    machines = MachineAnnotator.objects.using(using).filter(project=project)
+    machines = MachineAnnotator.objects.using(using).filter(project=project).standing()
     editions = Codebook.objects.using(using).filter(project=project).published()
     rounds = Round.objects.using(using).filter(pk__in=marks.rounds).order_by("pk")
     imports = SampleImport.objects.using(using).filter(pk__in=marks.imports).order_by("pk")
@@ -128,7 +128,7 @@ def _marks(project: Project, wanted: Wanted, using: str) -> Marks:
 
 def _newest_machine(project: Project, using: str) -> int | None:
     """The newest machine that has answered at all."""
-    machines = MachineAnnotator.objects.using(using).filter(project=project)
+    machines = MachineAnnotator.objects.using(using).filter(project=project).standing()
     answered = machines.filter(
         models.Exists(Suggestion.objects.filter(machine=models.OuterRef("pk")))
     )

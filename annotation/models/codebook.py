@@ -15,6 +15,9 @@ class CodebookQuerySet(models.QuerySet):
     def drafts(self):
         return self.filter(state=Codebook.State.DRAFT)
 
+    def trials(self):
+        return self.filter(state=Codebook.State.TRIAL)
+
 
 class Codebook(models.Model):
     """One edition of the rules. The database refuses a change once it is published."""
@@ -68,6 +71,21 @@ class Codebook(models.Model):
     @property
     def is_published(self):
         return self.state == self.State.PUBLISHED
+
+    @property
+    def is_draft(self):
+        return self.state == self.State.DRAFT
+
+    @property
+    def is_trial(self):
+        return self.state == self.State.TRIAL
+
+    def as_tried(self):
+        """The newest trial that froze exactly these rules after the same edition, or None."""
+        trials = self.project.codebooks.trials().filter(parent=self.parent_id)
+        mine = self.rules()
+        newest_first = trials.prefetch_related("labels").order_by("-number")
+        return next((trial for trial in newest_first if trial.rules() == mine), None)
 
     def rules(self):
         """The edition as people and models read it. One query unless labels are prefetched."""

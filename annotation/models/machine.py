@@ -8,6 +8,12 @@ from annotation.models.project import Project
 from annotation.models.sample import Sample
 
 
+class MachineAnnotatorQuerySet(models.QuerySet):
+    def standing(self):
+        """Those that follow a published edition; a machine of a tried draft is for the lab only."""
+        return self.filter(codebook__state=Codebook.State.PUBLISHED)
+
+
 class MachineAnnotator(models.Model):
     """A frozen way for a machine to label. Change anything and it is another one."""
 
@@ -26,6 +32,8 @@ class MachineAnnotator(models.Model):
     decoding = models.JSONField(default=dict)  # the technique's options and sampling parameters
     fingerprint = models.CharField(max_length=64)  # sha256 over everything above but the name
     created_at = models.DateTimeField(default=now)
+
+    objects = MachineAnnotatorQuerySet.as_manager()
 
     class Meta:
         constraints = [

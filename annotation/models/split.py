@@ -21,3 +21,8 @@ class LockedSplit(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint("project", "split", name="split_locked_once")]
+
+    @property
+    def by_lot(self):
+        """Was it drawn from the pool, so that it speaks for what it was drawn from?"""
+        return "frame" in self.drawn

@@ -32,7 +32,7 @@ def usual_edition(project: Project) -> Codebook | None:
 def usual_machine(project: Project) -> MachineAnnotator | None:
     """The newest machine annotator that has labelled anything."""
     said = Suggestion.objects.filter(machine=OuterRef("pk"))
-    return project.machines.filter(Exists(said)).order_by("-pk").first()
+    return project.machines.standing().filter(Exists(said)).order_by("-pk").first()
 
 
 def scope_of(

@@ -109,6 +109,22 @@ def compare(old: Rules, new: Rules) -> Changes:
     return Changes(_changed(_texts(old), _texts(new)), tuple(labels))
 
 
+def outdated(old: Rules, new: Rules) -> tuple[str, ...]:
+    """The labels of `old` whose answers a change of meaning to `new` leaves in doubt, in its order.
+
+    Those whose rule reads otherwise (its key does not matter) and those that went: removed, merged
+    or split. Where none did, but the question, the instructions, the unsure policy or new labels
+    differ, nobody can say which answers still hold: then it is all of them.
+    """
+    changes = compare(old, new)
+    doubtful = {label.slug for label in changes.removed}
+    for change in changes.reworded:
+        if any(field.field != "key" for field in change.fields):
+            doubtful.add(change.label.slug)
+    elsewhere = bool(changes.fields or changes.added)
+    return tuple(slug for slug in old.slugs if slug in doubtful or (elsewhere and not doubtful))
+
+
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     """The way from one text to the other, in stretches of words."""
     a, b = WORDS.findall(old), WORDS.findall(new)

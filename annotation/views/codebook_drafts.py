@@ -31,7 +31,7 @@ def edit(request, codebook_id):
     codebook = codebook_for(request, codebook_id)
     if request.method == "POST":
         return _save(request, codebook) if _saving(request) else _rearrange(request, codebook)
-    if codebook.is_published:
+    if not codebook.is_draft:
         return redirect("annotation:codebook_edition", codebook.pk)
     return _workbench(request, codebook, _editor(codebook, content_of(codebook.rules())))
 
@@ -117,12 +117,12 @@ def preview(request, codebook_id):
 def publish(request, codebook_id):
     """What would change, then the form that makes it an edition for ever."""
     draft = codebook_for(request, codebook_id)
-    if draft.is_published:
+    if not draft.is_draft:
         return redirect("annotation:codebook_edition", draft.pk)
     found = codebooks.publication(draft)
     form = PublishForm(request.POST or None, found)
-    if request.method == "POST" and form.is_valid() and _published(request, draft, form):
-        messages.success(request, _("Edition %(n)d is published.") % {"n": draft.number})
+    if request.method == "POST" and form.is_valid() and (new := _published(request, draft, form)):
+        messages.success(request, _("Edition %(n)d is published.") % {"n": new.number})
         return redirect("annotation:codebook", draft.project_id)
     context = {
         "project": draft.project,
@@ -136,8 +136,9 @@ def publish(request, codebook_id):
 
 
 def _published(request, draft, form):
+    """The new edition, or None with what stood in its way on the form."""
     try:
-        codebooks.publish(
+        return codebooks.publish(
             draft,
             version=_version(request),
             published_by=request.user,
@@ -150,7 +151,7 @@ def _published(request, draft, form):
     except codebooks.CannotPublish as error:
         for message in error.messages:
             form.add_error(None, message)
-    return form.is_valid()
+    return None
 
 
 @admits(MANAGER)

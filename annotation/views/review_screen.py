@@ -38,6 +38,7 @@ WHY = {
     "margin": gettext_lazy("the model wavered"),
     "confidence_threshold": gettext_lazy("the model was unsure"),
 }
+    "relabel": gettext_lazy("a rule has changed its meaning"),
 
 
 @dataclass(frozen=True)

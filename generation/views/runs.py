@@ -135,7 +135,7 @@ def _context(row, form=None):
         "run": row,
         "progress": reports.run_progress(row),
         "form": form or CapForm(initial={"cap_cost": row.cap_cost, "cap_tokens": row.cap_tokens}),
-        "newer": newest if newest and newest.pk != row.machine.codebook_id else None,
+        "newer": newest if newest and newest.number > row.machine.codebook.number else None,
         "parameter": row.reason_code.partition("parameter:")[2],
     }
 

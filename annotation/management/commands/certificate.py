@@ -40,7 +40,7 @@ class Command(ScriptCommand):
             raise CommandError("There is no such published edition of the codebook.")
         found = usual_machine(project)
         if machine is not None:
-            found = project.machines.filter(pk=machine).first()
+            found = project.machines.standing().filter(pk=machine).first()
             if found is None:
                 raise CommandError(f"“{project.name}” has no machine annotator {machine}.")
         return scope_of(project, edition, [], found)

@@ -65,7 +65,7 @@ class Command(ScriptCommand):
         if format_ not in Release.Format.values:
             raise CommandError("Choose a --format: the name of --out does not say one.")
         machine = options["machine"]
-        if machine and not project.machines.filter(pk=machine).exists():
+        if machine and not project.machines.standing().filter(pk=machine).exists():
             raise CommandError(f"“{project.name}” has no machine annotator {machine}.")
         return Wanted(
             format=format_,
