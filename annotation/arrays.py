@@ -1,32 +1,35 @@
 """Rows as numpy arrays, read in chunks: a million samples fit into some hundred megabytes."""
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from annotation.arrays_features import stored_features
+from annotation.arrays_strata import strata_of
 from annotation.filters import SampleFilter
 from annotation.models import Project
-from synthlab.science.selection.base import Pool
+from synthlab.science.selection.base import Pool, Strategy
+from synthlab.science.selection.stratified import Stratified
 
 CHUNK = 10_000
 ID = [("id", np.int64)]
 COLUMNS = ("confidence", "entropy", "margin")
-Wanted = Collection[str]  # names of arrays of the Pool
 
 
 @dataclass(frozen=True)
 class Frame:
     """The samples that a draw may take, in the order of their ids, as they were at one moment.
 
-    `hash` is sha256 over the ids in decimal, ascending, each with a line feed.
+    `hash` is sha256 over the ids in decimal, ascending, each with a line feed. `strata` are the
+    names of the pool's strata, `notes` what a manager should know about them.
     """
 
     samples: np.ndarray
     pool: Pool
     hash: str
+    strata: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def frame(project: Project, which: SampleFilter) -> Frame:
@@ -42,19 +45,20 @@ def frame(project: Project, which: SampleFilter) -> Frame:
     return Frame(ids.copy(), pool, hash_of(ids))
 
 
-def with_signals(frame: Frame, project: Project, which: SampleFilter, needs: Wanted) -> Frame:
-    """The frame with the arrays that a strategy cannot do without, as `needs` names them.
+def with_signals(frame: Frame, project: Project, which: SampleFilter, strategy: Strategy) -> Frame:
+    """The frame with the arrays that the strategy cannot do without.
 
-    Raises NoFeatures where the samples' vectors are not computed yet.
+    Raises NoFeatures where the samples' vectors are not computed yet, NoStrata where nothing
+    divides the samples as it asks.
     """
-    more: dict[str, np.ndarray] = {}
-    if "features" in needs:
-        more["features"] = stored_features(project, frame.samples)
-    if "strata" in needs:
-        said = which.samples(project).order_by("pk").values_list("said_code", flat=True)
-        codes = ["" if code is None else f"={code}" for code in said.iterator(chunk_size=CHUNK)]
-        more["strata"] = np.unique(np.array(codes, dtype=str), return_inverse=True)[1]
-    return replace(frame, pool=replace(frame.pool, **more)) if more else frame
+    if "features" in strategy.needs:
+        features = stored_features(project, frame.samples)
+        frame = replace(frame, pool=replace(frame.pool, features=features))
+    if isinstance(strategy, Stratified):
+        cut = strata_of(project, which, frame.samples, strategy)
+        pool = replace(frame.pool, strata=cut.codes)
+        frame = replace(frame, pool=pool, strata=cut.names, notes=cut.notes)
+    return frame
 
 
 def hash_of(ids: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.actions.draws import Design
 from annotation.actions.rounds import default_annotators
+from annotation.arrays_strata import meta_keys
 from annotation.forms import RowsField
 from annotation.forms_samples import SampleFilterForm, probability
 from annotation.models import Round, User
@@ -50,11 +51,13 @@ def amount(text):
     return text
 
 
-def option_field(option):
+def option_field(option, project):
     """The field of a strategy's option; left empty it has its default."""
     words = {"label": option.label, "help_text": option.help, "initial": option.default}
     if option.kind is str:
-        return forms.ChoiceField(choices=option.choices, required=False, **words)
+        keys = [("", _("none")), *((key, key) for key in meta_keys(project))]
+        choices = keys if option.open else option.choices
+        return forms.ChoiceField(choices=choices, required=False, **words)
     kind = forms.FloatField if option.kind is float else forms.IntegerField
     return kind(min_value=option.least, max_value=option.most, required=False, **words)
 
@@ -128,14 +131,14 @@ class RoundForm(forms.Form):
         )
         if data is None:
             self.initial |= self._possible(wished or {})
-        self.option_names = self._add_options()
+        self.option_names = self._add_options(project)
 
-    def _add_options(self):
+    def _add_options(self, project):
         """Fields for the options of the strategy that is chosen; their names."""
         chosen = self["strategy"].value()
         self._options = options_of(STRATEGIES[chosen]) if chosen in STRATEGIES else []
         named = {f"option_{option.name}": option for option in self._options}
-        self.fields |= {name: option_field(option) for name, option in named.items()}
+        self.fields |= {name: option_field(option, project) for name, option in named.items()}
         if self.is_bound:  # another strategy was chosen: its options are not in what was sent yet
             self.data = self.data.copy()
             for name, option in named.items():

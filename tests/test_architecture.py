@@ -23,6 +23,7 @@ FLOORS = {
     "annotation.arrays_features": 3,
     "annotation.arrays_lab": 3,
     "annotation.arrays_learning": 3,
+    "annotation.arrays_strata": 3,
     "annotation.arrays_stale": 3,
     "annotation.arrays_strata": 3,
     "annotation.filters": 3,

@@ -11,12 +11,14 @@ from django.utils.translation import ngettext
 from annotation import arrays
 from annotation.actions.features import make_features
 from annotation.arrays_learning import learns_from_people, lessons
+from annotation.arrays_strata import NoStrata
 from annotation.filters import SampleFilter
 from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample, User
 from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.expected_error import ExpectedError
 from synthlab.science.selection.options import OptionsError, made
+from synthlab.science.selection.stratified import PREDICTED, Stratified
 from synthlab.science.selection.trade import Trade, trade
 
 NOTHING = ("", "0", "0%")
@@ -65,6 +67,16 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     learned: dict[str, Any] = field(default_factory=dict)  # from how many answers, and which won
 
+    @property
+    def parts(self) -> list[str]:
+        """What each drawn sample is filed under: the audit, its stratum, else the strategy."""
+        drawn, names = self.drawn, self.frame.strata
+        if drawn is None or not names:
+            return [] if drawn is None else drawn.part.tolist()
+        strata = self.frame.pool.strata[drawn.rows].tolist()
+        pairs = zip(drawn.part.tolist(), strata, strict=True)
+        return [part if part == mixture.AUDIT else names[stratum] for part, stratum in pairs]
+
 
 def plan(project: Project, design: Design, *, quick: bool = False) -> Plan:
     """Draw in memory: the same design over the same frame always gives the same samples.
@@ -107,7 +119,10 @@ def _strategy(design):
 def _drawn(project, design, strategy, planned):
     if takes_long(project, design, planned.which):
         make_features(project)
-    frame = arrays.with_signals(planned.frame, project, planned.which, strategy.needs)
+    try:
+        frame = arrays.with_signals(planned.frame, project, planned.which, strategy)
+    except NoStrata as error:
+        raise CannotDraw(str(error)) from error
     learned: dict[str, Any] = {}
     if design.strategy in LEARNING and learns_from_people(project, planned.which):
         frame, learned = _with_predicted_errors(design, frame)
@@ -127,6 +142,7 @@ def _drawn(project, design, strategy, planned):
         seats=bargain.samples * design.overlap,
         drawn=drawn,
         trade=bargain,
+        notes=[*planned.notes, *frame.notes],
         learned=learned,
     )
 
@@ -173,11 +189,17 @@ def _check(project, design, strategy):
         )
     if design.strategy in STUDENTS and project.task.multiple:
         raise CannotDraw(_("This strategy is for projects in which a sample has one label."))
-    if {"probabilities", "strata"} & set(strategy.needs):
+    if _asks_a_machine(strategy):
         if design.machine is None:
             raise CannotDraw(_("This strategy needs a machine: start a label run first."))
         if not design.machine.suggestions.exists():
             raise CannotDraw(_("This machine has not labelled anything yet: start a label run."))
+
+
+def _asks_a_machine(strategy):
+    if isinstance(strategy, Stratified):
+        return strategy.by == PREDICTED
+    return "probabilities" in strategy.needs
 
 
 def _amounts(design, frame):

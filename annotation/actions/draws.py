@@ -189,7 +189,7 @@ def _outcome(parameters, planned):
 
 
 def _write(round_, planned):
-    drawn = planned.drawn
+    drawn, parts = planned.drawn, planned.parts
     samples = planned.frame.samples[drawn.rows]
     for start in range(0, len(samples), CHUNK):
         began = time.monotonic()
@@ -202,7 +202,7 @@ def _write(round_, planned):
                     sample_id=int(samples[rank]),
                     rank=rank,
                     score=known(drawn.scores[rank]),
-                    stratum=drawn.part[rank],
+                    stratum=parts[rank],
                     inclusion=known(drawn.inclusion[rank]),
                 )
                 for rank in ranks

@@ -131,7 +131,7 @@ class RoundItem(models.Model):
     sample = models.ForeignKey(Sample, models.PROTECT, related_name="round_items")
     rank = models.PositiveIntegerField()
     score = models.FloatField(null=True)
-    stratum = models.CharField(max_length=40)  # the part of the draw: "audit" or the strategy
+    stratum = models.CharField(max_length=40)  # the audit, a stratum, or the strategy's name
     inclusion = models.FloatField(null=True)
 
     class Meta:

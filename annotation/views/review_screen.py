@@ -36,6 +36,7 @@ WHY = {
     "least_confidence": gettext_lazy("the model was unsure"),
     "max_entropy": gettext_lazy("the model was unsure"),
     "margin": gettext_lazy("the model wavered"),
+    "stratified": gettext_lazy("drawn at random"),
     "confidence_threshold": gettext_lazy("the model was unsure"),
 }
     "relabel": gettext_lazy("a rule has changed its meaning"),
@@ -106,7 +107,8 @@ class Screen:
         something that the machine said, and it would sway the answer."""
         if self.round.blind and self.annotation is None:
             return ""
-        return WHY.get(self.item.stratum) or _("drawn by %(name)s") % {"name": self.item.stratum}
+        known = WHY.get(self.item.stratum) or WHY.get(self.round.strategy)
+        return known or _("drawn by %(name)s") % {"name": self.round.strategy}
 
     @property
     def fields(self) -> list[Field]:

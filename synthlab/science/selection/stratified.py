@@ -8,6 +8,19 @@ import numpy as np
 
 from synthlab.science.selection.base import Drawn, Pool, affordable
 from synthlab.science.selection.chances import by_lot
+from synthlab.science.selection.options import Option, option
+
+PREDICTED, LENGTH, META = "predicted", "length", "meta"
+BY = Option(
+    "Strata by",
+    choices=(
+        (PREDICTED, "the label that the machine gave"),
+        (LENGTH, "length of the text"),
+        (META, "metadata"),
+    ),
+)
+BANDS = Option("Bands of length", "By length: so many, of about as many samples.", least=2, most=20)
+KEY = Option("Metadata key", "By metadata: samples with the same value are a stratum.")
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,11 @@ class Stratified:
     needs: ClassVar[tuple[str, ...]] = ("strata",)
     by_chance: ClassVar[bool] = True
     ranks: ClassVar[bool] = True
+
+    # What divides the samples is for whoever fills `Pool.strata`.
+    by: str = option(PREDICTED, BY)
+    bands: int = option(4, BANDS)
+    key: str = option("", KEY)
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         k = affordable(k, pool.size)
