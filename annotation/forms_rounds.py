@@ -12,6 +12,7 @@ from annotation.actions.draws import Design
 from annotation.actions.rounds import default_annotators
 from annotation.arrays_strata import meta_keys
 from annotation.forms import RowsField
+from annotation.forms_monitor import MonitorForm, usual
 from annotation.forms_samples import SampleFilterForm, probability
 from annotation.models import Round, User
 from annotation.task_types.base import UNSURE, BadAnswer
@@ -22,7 +23,7 @@ from synthlab.science.selection.options import options_of
 
 MOST_SEATS = 20
 # What a link may fill in: other pages propose rounds.
-WISHES = ("strategy", "budget", "audit", "purpose", "machine", "codebook")
+WISHES = ("strategy", "budget", "audit", "purpose", "machine", "codebook", "overlap", "judged")
 NOT_IN_FRAMES = ("machine", "round", "answer", "suggested", "entropy_from", "entropy_below")
 
 
@@ -62,7 +63,7 @@ def option_field(option, project):
     return kind(min_value=option.least, max_value=option.most, required=False, **words)
 
 
-class RoundForm(forms.Form):
+class RoundForm(MonitorForm):
     """The design of a round; `frame` is the form of its filter. It has the options of the chosen
     strategy only."""
 
@@ -184,6 +185,7 @@ class RoundForm(forms.Form):
             "annotators": default_annotators(project),
             "seed": secrets.randbelow(10**6),
             "key": uuid.uuid4(),
+            **usual(),
         }
 
     def is_valid(self):
@@ -196,7 +198,8 @@ class RoundForm(forms.Form):
         return amount(self.cleaned_data["audit"])
 
     def design(self):
-        said = {name: self.cleaned_data[name] for name in self.base_fields}
+        asked = self.base_fields.keys() - MonitorForm.base_fields.keys()
+        said = {name: self.cleaned_data[name] for name in asked} | {"monitor": self.monitor()}
         said |= {"annotators": tuple(said["annotators"]), "options": self.chosen_options()}
         said |= {"look": "look" in self.data, "rerank_every": said["rerank_every"] or 0}
         return Design(which=self.frame.filter(), **said)

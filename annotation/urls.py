@@ -15,6 +15,7 @@ from annotation.views import (
     reliability,
     review,
     rounds,
+    rounds_drawn,
     samples,
 )
 
@@ -57,8 +58,8 @@ urlpatterns = [
     path("projects/<int:project_id>/rounds/policy/", rounds.policy, name="round_policy"),
     path("rounds/<int:round_id>/", rounds.show, name="round"),
     path("rounds/<int:round_id>/people/", rounds.ask, name="round_people"),
-    path("rounds/<int:round_id>/open/", rounds.open_drawn, name="round_open"),
-    path("rounds/<int:round_id>/discard/", rounds.discard, name="round_discard"),
+    path("rounds/<int:round_id>/open/", rounds_drawn.open_drawn, name="round_open"),
+    path("rounds/<int:round_id>/discard/", rounds_drawn.discard, name="round_discard"),
     path("rounds/<int:round_id>/close/", rounds.close, name="round_close"),
     path("rounds/<int:round_id>/reopen/", rounds.reopen, name="round_reopen"),
     path("assignments/<int:assignment_id>/free/", rounds.free, name="seat_free"),

@@ -263,6 +263,11 @@ def test_a06_no_post_gets_in_without_a_token_or_from_elsewhere(world, route, ent
 
 
 CLAIMS = {"rounds/<int:round_id>/review/"}  # opening it leases the samples that it shows
+# Seeing figures before their round is finished is written down: that is what the page warns of.
+LOOKS = {
+    f"projects/<int:project_id>/{page}/"
+    for page in ("agreement", "quality", "reliability", "certificate")
+}
 CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
@@ -282,4 +287,6 @@ def test_a06_reading_a_page_changes_nothing(world, route, entry):
             response = method(world.path(route, role))
             response.getvalue()
             assert response.status_code in {200, 302, 304, 404, 405, 410}
+    if route in LOOKS:
+        changes = [sql for sql in changes if "annotation_look" not in sql]
     assert changes == [] or route in CLAIMS

@@ -49,6 +49,7 @@ class Design:
     blind: bool = True
     annotators: tuple[User, ...] = ()
     rerank_every: int = 0  # answers after which open seats are ordered anew; 0: never
+    monitor: dict[str, float] | None = None  # as Round.monitor has it; None: judged at its end
     look: bool = False  # a manager looks at what was drawn before people are asked
     key: uuid.UUID | None = None  # a draw that is sent twice is made once
 
@@ -183,6 +184,8 @@ def _check(project, design, strategy):
         raise CannotDraw(_("Publish the codebook first: people need its rules to answer."))
     if design.seed < 0:
         raise CannotDraw(_("A seed is a whole number, not below 0."))
+    if design.monitor:
+        _check_monitor(design, strategy)
     if design.rerank_every and (project.task.multiple or design.machine is None):
         raise CannotDraw(
             _("Ordering anew learns from a machine's labels, in projects with one label a sample.")
@@ -200,6 +203,22 @@ def _asks_a_machine(strategy):
     if isinstance(strategy, Stratified):
         return strategy.by == PREDICTED
     return "probabilities" in strategy.needs
+
+
+def _check_monitor(design, strategy):
+    if not all(0 < design.monitor[name] < 1 for name in ("target", "alpha")):
+        raise CannotDraw(_("The target and the risk of a monitor lie between 0 and 1."))
+    if design.machine is None:
+        raise CannotDraw(_("A monitor judges a machine: choose which one."))
+    if not design.blind:
+        raise CannotDraw(_("A monitor needs blind answers: others measure nothing."))
+    if strategy.by_chance and design.strategy != "uniform":
+        raise CannotDraw(
+            _(
+                "A monitor needs samples drawn with equal chances: take the uniform strategy, or"
+                " one that chooses, with an audit part."
+            )
+        )
 
 
 def _amounts(design, frame):
@@ -231,6 +250,8 @@ def _notes(project, design, frame, wanted):
             "The frame holds %(n)d samples: all of them are drawn.",
             size,
         ) % {"n": size}
+    if design.monitor and design.strategy != "uniform" and design.audit.strip() in NOTHING:
+        yield _("Nothing is drawn by lot, so that the monitor has no answers. Add an audit part.")
     if design.machine and design.machine.codebook_id != design.codebook.pk:
         yield _("The machine followed another edition of the codebook than this round will.")
     if frame.pool.confidence is not None and design.strategy != "uniform":

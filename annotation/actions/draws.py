@@ -158,6 +158,7 @@ def _begin(project, design, planned, created_by, until):
                 ),
                 overlap=design.overlap,
                 blind=design.blind,
+                monitor=design.monitor,
                 created_by=created_by,
                 draw_key=design.key,
                 drawing_until=until,

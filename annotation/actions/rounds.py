@@ -144,10 +144,11 @@ def add_annotators(round_: Round, users: list[User]) -> None:
     RoundAnnotator.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def open_drawn(round_: Round) -> bool:
-    """Ask people into a round that was only looked at so far. False: that was done already."""
+def open_drawn(round_: Round, monitor: dict[str, float] | None = None) -> bool:
+    """Ask people into a round that was only looked at so far, to be judged at any time by this
+    monitor, else at its end. False: that was done already."""
     drawn = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWN)
-    return bool(drawn.update(state=Round.State.OPEN))
+    return bool(drawn.update(state=Round.State.OPEN, monitor=monitor))
 
 
 def discard_drawn(round_: Round) -> bool:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.access import ADJUDICATOR, MANAGER, admits, id_in, project_for
+from annotation.actions.looks import look_at
 from annotation.actions.notes import add_note
 from annotation.arrays_agreement import judgements
 from annotation.forms_agreement import NoteForm, ScopeForm
@@ -33,7 +34,7 @@ def agreement(request, project_id):
     context = {"project": project, "section": "agreement", "form": form, "scope": scope}
     if scope and scope.rounds:
         context |= _compared(reports.report(scope), request.GET.get("matrix") == "counts")
-        context["query"] = form.query(scope)
+        context |= {"query": form.query(scope), "plans": look_at(scope.rounds, request.user)}
     return render(request, "annotation/agreement.html", context)
 
 
@@ -46,6 +47,7 @@ def quality(request, project_id):
     context = {"project": project, "board": None}
     if scope and scope.rounds:
         context["board"] = board(reports.report(scope))
+        context["plans"] = look_at(scope.rounds, request.user)
     return render(request, "annotation/_quality.html", context)
 
 

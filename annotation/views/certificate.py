@@ -4,6 +4,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from annotation.access import ADJUDICATOR, MANAGER, admits, project_for
+from annotation.actions.looks import look_at
 from annotation.forms_certificate import CertificateForm
 from annotation.reports import certificate_words as words
 from annotation.reports.certificate import report
@@ -18,14 +19,16 @@ def certificate(request, project_id):
     asked = form.asked()
     context = {"project": project, "section": "certificate", "form": form, "asked": asked}
     if asked:
-        context |= _said(report(asked))
+        context |= _said(report(asked), request.user)
     bare = request.htmx and not request.htmx.history_restore_request
     template = "annotation/_certificate.html" if bare else "annotation/certificate.html"
     return render(request, template, context, status=422 if form.errors and form.usual else 200)
 
 
-def _said(found):
+def _said(found, user):
+    audits = [found.audit.round] if found.audit else []
     return {
+        "plans": look_at(audits, user),
         "report": found,
         "reason": words.REASONS.get(found.reason, ""),
         "refused": [(refused.round, words.REFUSED[refused.reason]) for refused in found.refused],

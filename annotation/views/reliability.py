@@ -4,6 +4,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from annotation.access import ADJUDICATOR, MANAGER, admits, project_for
+from annotation.actions.looks import look_at
 from annotation.forms_agreement import ScopeForm
 from annotation.reports import reliability as reports
 from annotation.reports import reliability_charts as charts
@@ -23,6 +24,7 @@ def reliability(request, project_id):
     if scope and scope.rounds:
         report = reports.report(scope)
         context |= {"report": report, "alike": alike(scope.edition), "query": form.query(scope)}
+        context["plans"] = look_at(scope.rounds, request.user)
         context |= {"step": sentences.problem(report)} if report.problem else _measured(report)
     return render(request, "annotation/reliability.html", context)
 

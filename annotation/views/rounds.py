@@ -19,12 +19,16 @@ from annotation.access import (
     seat_for,
 )
 from annotation.actions import draws, rounds
+from annotation.arrays_stale import RELABEL
 from annotation.filters import SampleFilter
 from annotation.forms_rounds import AnnotatorsForm, PolicyForm, RoundForm
 from annotation.forms_samples import in_words
 from annotation.keyset import Order, page
 from annotation.models import Assignment, Round
-from annotation.reports.draws import look
+from annotation.reports import monitor_charts, monitor_words
+from annotation.reports.monitors import Monitoring, monitoring
+from annotation.reports.plans import plans
+from annotation.views.rounds_drawn import drawn_page
 from synthlab.science.cards import card
 from synthlab.science.selection import STRATEGIES
 
@@ -153,20 +157,8 @@ def show(request, round_id):
     """One round: its design, how far each person is, its seats."""
     round_ = round_for(request, round_id)
     if round_.state == Round.State.DRAWN:
-        return _drawn_page(request, round_)
+        return drawn_page(request, round_)
     return _round_page(request, round_, AnnotatorsForm(round_))
-
-
-def _drawn_page(request, round_):
-    context = {
-        "project": round_.project,
-        "section": "rounds",
-        "round": round_,
-        "strategy": _strategy_label(round_),
-        "look": look(round_),
-        "people": list(round_.seats.select_related("user").order_by("user__username")),
-    }
-    return render(request, "annotation/round_drawn.html", context)
 
 
 def _round_page(request, round_, form, status=200):
@@ -180,6 +172,8 @@ def _round_page(request, round_, form, status=200):
         "people": _people(round_),
         "leases": _seats(round_, "leased").order_by("lease_until")[:100],
         "skips": _skips(request, round_),
+        "plans": plans([round_]),
+        **_monitored(monitoring(round_)),
         "rankings": list(round_.rankings.order_by("-pk")[:RANKINGS]),
         "form": form if form.fields["annotators"].queryset.exists() else None,
         "may_manage": request.role == MANAGER,
@@ -188,9 +182,23 @@ def _round_page(request, round_, form, status=200):
     return render(request, "annotation/round.html", context, status=status)
 
 
+def _monitored(found: Monitoring | None):
+    if found is None or found.obstacle:
+        return {"monitoring": found, "step": found and monitor_words.next_round(found.round)}
+    drawn = {"share": monitor_charts.share, "evidence": monitor_charts.evidence}
+    return {
+        "monitoring": found,
+        "said": monitor_words.verdict(found),
+        "waits": monitor_words.waits(found),
+        **{f"{name}_chart": chart(found) for name, chart in drawn.items() if found.found},
+    }
+
+
 def _strategy_label(round_):
     if round_.strategy == rounds.ROUTING:
         return _("Routed by the project's policy: the machine was too unsure")
+    if round_.strategy == RELABEL:
+        return _("Asks anew where answers followed a rule whose meaning has changed")
     return STRATEGIES[round_.strategy].label
 
 
@@ -232,27 +240,6 @@ def ask(request, round_id):
     if not form.is_valid():
         return _round_page(request, round_, form, status=422)
     rounds.add_annotators(round_, form.cleaned_data["annotators"])
-    return redirect("annotation:round", round_.pk)
-
-
-@admits(MANAGER)
-@require_POST
-def open_drawn(request, round_id):
-    """Ask people into a round that a manager has looked at."""
-    round_ = round_for(request, round_id)
-    rounds.open_drawn(round_)
-    return redirect("annotation:round", round_.pk)
-
-
-@admits(MANAGER)
-@require_POST
-def discard(request, round_id):
-    """Take a draw back before anybody was asked."""
-    round_ = round_for(request, round_id)
-    if rounds.discard_drawn(round_):
-        messages.info(request, _("The draw was discarded. Nobody has seen it."))
-        return redirect("annotation:round_new", round_.project_id)
-    messages.error(request, _("People have been asked into this round: close it instead."))
     return redirect("annotation:round", round_.pk)
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from django.core.management.base import CommandError
 
 from annotation.actions.estimates import keep
+from annotation.actions.looks import look_at
 from annotation.management.base import ScriptCommand, project_named
 from annotation.reports import agreement as reports
 from annotation.reports.scope import rounds_under, scope_of, usual_edition, usual_machine
@@ -29,7 +30,8 @@ class Command(ScriptCommand):
         machine = self._machine(project, options["machine"])
         scope = scope_of(project, edition, rounds, machine)
         kept = {"kept": keep(scope)[0].pk} if options["keep"] else {}
-        return _said(reports.report(scope)) | kept
+        plans = {"plans": [_plan(plan) for plan in look_at(rounds, None)]}
+        return _said(reports.report(scope)) | plans | kept
 
     def _edition(self, project, number):
         published = project.codebooks.published()
@@ -76,6 +78,16 @@ class Command(ScriptCommand):
                     lines += ["", f"{name} against the reference labels"]
                     lines += [_line(row) for row in reference[part]["measures"]]
         return "\n".join(lines)
+
+
+def _plan(plan):
+    return {
+        "round": plan.round.pk,
+        "answers": plan.answers,
+        "asked": plan.asked,
+        "looks": plan.looks,
+        "monitor": plan.round.monitor,
+    }
 
 
 def _line(row):

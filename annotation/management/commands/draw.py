@@ -34,6 +34,10 @@ class Command(ScriptCommand):
         parser.add_argument(
             "--rerank-every", type=int, default=0, help="answers; order open seats anew"
         )
+        parser.add_argument(
+            "--monitor", type=float, help="target such as 0.9: judged at any time; else at its end"
+        )
+        parser.add_argument("--alpha", type=float, default=0.05, help="the monitor's risk")
         parser.add_argument("--seed", type=int, help="the same seed draws the same samples")
         parser.add_argument("--name", default="")
         parser.add_argument("--purpose", choices=Round.Purpose.values, default="review")
@@ -65,6 +69,7 @@ class Command(ScriptCommand):
             overlap=options["overlap"],
             blind=not options["shown"],
             rerank_every=max(options["rerank_every"], 0),
+            monitor=_monitor(options["monitor"], options["alpha"]),
             annotators=tuple(named or default_annotators(project)),
             seed=secrets.randbelow(2**31) if seed is None else seed,
         )
@@ -95,6 +100,10 @@ def _options(strategy, pairs):
     return given
 
 
+def _monitor(target, alpha):
+    return None if target is None else {"target": target, "alpha": alpha}
+
+
 def _said(round_, design):
     return {
         "round": round_.pk,
@@ -108,6 +117,7 @@ def _said(round_, design):
         "machine": round_.machine_id,
         "edition": round_.codebook.number,
         "seed": round_.seed,
+        "monitor": round_.monitor,
         "frame": round_.frame,
         "notes": round_.parameters["notes"],
         "annotators": [user.username for user in design.annotators],
