@@ -17,6 +17,7 @@ from annotation.arrays_chances import drawn_from, inclusion_of
 from annotation.arrays_codes import Coder, Scope
 from annotation.arrays_stale import formers
 from annotation.models import (
+    Annotation,
     Codebook,
     LockedSplit,
     MachineAnnotator,
@@ -25,7 +26,7 @@ from annotation.models import (
     Sample,
     Suggestion,
 )
-from annotation.reports.scope import rounds_under, scope_of
+from annotation.reports.scope import alike, rounds_under, scope_of
 from synthlab.science.agreement import MISSING
 from synthlab.science.estimation import Design
 
@@ -70,6 +71,14 @@ def split_samples(locked: LockedSplit) -> np.ndarray:
 def is_intact(locked: LockedSplit) -> bool:
     """Are its samples those that it was locked with?"""
     return hash_of(split_samples(locked)) == locked.hash
+
+
+def answered_editions(locked: LockedSplit) -> list[Codebook]:
+    """The published editions by whose meaning people have answered in the split, newest first."""
+    said = Annotation.objects.filter(sample__project=locked.project_id, sample__split=locked.split)
+    books = set(said.order_by().values_list("codebook", flat=True).distinct())
+    published = locked.project.codebooks.published().order_by("-number")
+    return [book for book in published if any(same.pk in books for same in alike(book))]
 
 
 def truths(edition: Codebook, locked: LockedSplit) -> Truths:

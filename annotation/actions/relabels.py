@@ -30,7 +30,12 @@ def relabel_plan(design: Design) -> Plan:
 
 
 def relabel_designs(edition, annotators=(), key: uuid.UUID | None = None) -> list[Design]:
-    """A round for each number of people that stale samples were asked of; none: nothing is due."""
+    """A round for each number of people that stale samples were asked of; none: nothing is due.
+
+    Raises CannotDraw for what is not the newest edition: nobody should answer by old rules.
+    """
+    if edition != edition.project.edition():
+        raise CannotDraw(_("A newer edition is in force: relabel by that one."))
     stale = stale_answers(edition)
     names = [label.name for label in stale.labels]
     return [

@@ -11,6 +11,7 @@ register = template.Library()
 SECTIONS = (
     ("overview", "annotation:project", _("Overview")),
     ("codebook", "annotation:codebook", _("Codebook")),
+    ("lab", "annotation:lab", _("Codebook lab")),
     ("samples", "annotation:samples", _("Samples")),
     ("machines", "annotation:machines", _("Machines")),
     ("rounds", "annotation:rounds", _("Rounds")),

@@ -1,5 +1,7 @@
 """Reading the rules: /projects/<id>/codebook/, /codebooks/<id>/, comparing, notes, files."""
 
+import uuid
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -15,6 +17,7 @@ from annotation.access import (
 )
 from annotation.actions.codebooks import close_note
 from annotation.imports.codebooks import as_json, as_markdown
+from annotation.reports.lab_page import stale_state
 from annotation.task_types.changes import compare
 
 
@@ -44,6 +47,8 @@ def _page(request, project, codebook):
         "editions": editions,
         "draft": project.codebooks.drafts().first() if manages else None,
         "manages": manages,
+        "state": stale_state(codebook) if manages and codebook == editions.first() else None,
+        "key": uuid.uuid4(),
         "notes": _notes(project) if request.role in (MANAGER, ADJUDICATOR) else None,
     }
     return render(request, "annotation/codebook.html", context)
