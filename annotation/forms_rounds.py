@@ -14,7 +14,7 @@ from annotation.arrays_strata import meta_keys
 from annotation.forms import RowsField
 from annotation.forms_monitor import MonitorForm, usual
 from annotation.forms_samples import SampleFilterForm, probability
-from annotation.models import Round, User
+from annotation.models import Round, Sample, User
 from annotation.task_types.base import UNSURE, BadAnswer
 from synthlab.science.selection import STRATEGIES
 from synthlab.science.selection import choices as strategies
@@ -61,6 +61,11 @@ def option_field(option, project):
         return forms.ChoiceField(choices=choices, required=False, **words)
     kind = forms.FloatField if option.kind is float else forms.IntegerField
     return kind(min_value=option.least, max_value=option.most, required=False, **words)
+
+
+def _split(wished):
+    """The split that a link proposes, else the pool."""
+    return wished["split"] if wished.get("split") in Sample.Split.values else Sample.Split.POOL
 
 
 class RoundForm(MonitorForm):
@@ -117,7 +122,7 @@ class RoundForm(MonitorForm):
     key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, project, data=None, wished=None):
-        self.machines = project.machines.order_by("-pk")
+        self.machines = project.machines.standing().order_by("-pk")
         super().__init__(data, initial=self._suggested(project) if data is None else None)
         self.fields["codebook"].queryset = project.codebooks.published().order_by("-number")
         self.fields["machine"].queryset = self.machines
@@ -128,7 +133,7 @@ class RoundForm(MonitorForm):
             data,
             without=NOT_IN_FRAMES,
             prefix="frame",
-            initial={"split": "pool", "drawn": "no"},
+            initial={"split": _split(wished or {}), "drawn": "no"},
         )
         if data is None:
             self.initial |= self._possible(wished or {})
@@ -223,7 +228,7 @@ class PolicyForm(forms.Form):
         policy = {"route_below": project.route_below, "route_overlap": project.route_overlap}
         super().__init__(data, initial=policy, prefix="policy")
         self.fields["route_below"].help_text = _("Empty: nothing is routed by itself.")
-        self.fields["machine"].queryset = project.machines.order_by("-pk")
+        self.fields["machine"].queryset = project.machines.standing().order_by("-pk")
 
     def clean_route_below(self):
         if self.cleaned_data["route_below"] == 0:

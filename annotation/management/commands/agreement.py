@@ -58,7 +58,7 @@ class Command(ScriptCommand):
     def _machine(self, project, number):
         if number is None:
             return usual_machine(project)
-        machine = project.machines.filter(pk=number).first()
+        machine = project.machines.standing().filter(pk=number).first()
         if machine is None:
             raise CommandError(f"“{project.name}” has no machine annotator {number}.")
         return machine

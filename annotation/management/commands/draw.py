@@ -76,7 +76,7 @@ class Command(ScriptCommand):
         return _said(draw_round(project, design), design)
 
     def _machine(self, project, number):
-        machines = project.machines.order_by("-pk")
+        machines = project.machines.standing().order_by("-pk")
         if number is None:
             return machines.first()
         machine = machines.filter(pk=number).first()
