@@ -24,6 +24,15 @@ class ReleaseForm(forms.Form):
         required=False,
         empty_label=_("the newest machine that has any"),
     )
+    corrected = forms.BooleanField(
+        label=_("Release corrected labels"),
+        required=False,
+        initial=True,
+        help_text=_(
+            "Where a student, taught by people’s answers, gave another label than the machine: its "
+            "source is then “corrected”. Otherwise the machine’s own label is released."
+        ),
+    )
     raw = forms.BooleanField(
         label=_("CSV: leave cells as they are"),
         required=False,

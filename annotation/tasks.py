@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from annotation.actions import draws, imports_work, rankings
+from annotation.actions import draws, forecasts, imports_work, rankings, students
 from annotation.actions.release_writing import claim_release, write_release
 
 
@@ -37,5 +37,25 @@ def rerank() -> None:
     rankings.rerank_due()
 
 
+@shared_task(ignore_result=True)
+def work_on_forecasts() -> None:
+    """Work out the next forecast that was asked for."""
+    forecasts.work_on_due()
+
+
+@shared_task(ignore_result=True)
+def work_on_students() -> None:
+    """Write what the next student says."""
+    students.work_on_due()
+
+
 # Called every half second by the worker's timer; each returns at once when nothing is due.
-TICKS = (work_on_releases, work_on_imports, sweep_imports, work_on_draws, rerank)
+TICKS = (
+    work_on_releases,
+    work_on_imports,
+    sweep_imports,
+    work_on_draws,
+    rerank,
+    work_on_forecasts,
+    work_on_students,
+)

@@ -127,8 +127,8 @@ def _marks(project: Project, wanted: Wanted, using: str) -> Marks:
 
 
 def _newest_machine(project: Project, using: str) -> int | None:
-    """The newest machine that has answered at all."""
-    machines = MachineAnnotator.objects.using(using).filter(project=project).standing()
+    """The newest machine that has answered at all; a student's labels are asked for by name."""
+    machines = MachineAnnotator.objects.using(using).filter(project=project).standing().asked()
     answered = machines.filter(
         models.Exists(Suggestion.objects.filter(machine=models.OuterRef("pk")))
     )

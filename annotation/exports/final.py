@@ -1,5 +1,7 @@
 """Which label is final: an adjudicator's before people's, people's before a machine's.
 
+A machine's label is "corrected" where a student, taught by people's answers, gave another.
+
 Answers given before the meaning of the rules changed do not mix with later ones: only what
 follows the newest meaning counts.
 """
@@ -8,7 +10,8 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 ADJUDICATED, PEOPLE, MODEL, DISPUTED = "adjudicated", "people", "model", "disputed"
-SOURCES = (ADJUDICATED, PEOPLE, MODEL, DISPUTED)
+CORRECTED = "corrected"
+SOURCES = (ADJUDICATED, PEOPLE, MODEL, CORRECTED, DISPUTED)
 
 
 class Answer(NamedTuple):

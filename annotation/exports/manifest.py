@@ -15,7 +15,8 @@ TABLES = (Release.Format.CSV, Release.Format.XLSX)
 RULE = (
     "An adjudicated answer is final. Else the answer that most people gave last is, among those "
     "who were asked and followed the newest meaning of the rules; a tie is disputed and leaves no "
-    "final label. Else the machine's suggestion is."
+    "final label. Else the machine's suggestion is; its source is “corrected” where a student, "
+    "taught by people's answers, suggests another label than the machine that it learned from."
 )
 
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Cast
 
 from annotation.exports.facts import Facts
-from annotation.exports.final import MODEL, Final, decide
+from annotation.exports.final import CORRECTED, MODEL, Final, decide
 from annotation.exports.said import Row, Said, hour
 
 CHUNK = 1000
@@ -38,12 +38,22 @@ def chunks(facts: Facts) -> Iterator[tuple[int, list[Row]]]:
         yield len(found), rows
 
 
+def _of_the_machine(facts: Facts, said: Said, pk: int) -> Final:
+    """Its label; where a student gave another, that one, unless corrections are switched off."""
+    suggestion = said.suggestions[pk]
+    if pk not in said.before:
+        return Final(suggestion["label"], MODEL, suggestion["edition"])
+    if facts.wanted.corrected:
+        return Final(suggestion["label"], CORRECTED, suggestion["edition"])
+    return Final(said.before[pk], MODEL, suggestion["edition"])
+
+
 def _row(facts: Facts, said: Said, sample) -> Row:
     pk = sample.pk
     suggestion = said.suggestions.get(pk)
     machine = Final()
     if suggestion is not None:
-        machine = Final(suggestion["label"], MODEL, suggestion["edition"])
+        machine = _of_the_machine(facts, said, pk)
     final = decide(said.settled.get(pk, []), said.answers.get(pk, []), machine)
     came = facts.imports.get(sample.sample_import_id)
     row = {"id": sample.external_id or f"sample-{pk}", "sample_id": pk}

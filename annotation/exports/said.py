@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 
 from annotation.exports.facts import Facts
 from annotation.exports.final import Answer
-from annotation.models import Adjudication, Annotation, RoundItem, Suggestion
+from annotation.models import Adjudication, Annotation, MachineAnnotator, RoundItem, Suggestion
 from synthlab.failpoints import mutated
 
 Row = dict[str, Any]
@@ -44,6 +44,7 @@ class Said:
         # As part of other queries it goes where they go.
         self.facts, self.samples = facts, samples.using(None).values("pk")
         self.suggestions: dict[int, Row] = {}
+        self.before: dict[int, Any] = {}  # the machine's label where its student gave another
         self.annotations: dict[int, list[Row]] = defaultdict(list)
         self.adjudications: dict[int, list[Row]] = defaultdict(list)
         self.rounds: dict[int, list[Row]] = defaultdict(list)
@@ -82,6 +83,14 @@ class Said:
             taken = dict(zip(SUGGESTED, row, strict=False))
             label = self.facts.label(row.said)
             self.suggestions[row.sample_id] = {"label": label, **taken, **about}
+        if machine.kind == MachineAnnotator.Kind.STUDENT:
+            self._read_what_was_corrected(machine.decoding["base"], mark)
+
+    def _read_what_was_corrected(self, base: int, mark: int) -> None:
+        for row in self._found(Suggestion, mark, "pk", "sample_id", "said", machine=base):
+            label = self.facts.label(row.said)
+            if label != self.suggestions.get(row.sample_id, {}).get("label", label):
+                self.before[row.sample_id] = label
 
     def _read_annotations(self) -> None:
         facts = self.facts

@@ -28,6 +28,7 @@ class Wanted:
     machine: int | None = None  # whose suggestions; the newest that has any
     raw: bool = False  # cells as they are, without a guard against formulas
     names: bool = False  # user names in place of pseudonyms
+    corrected: bool = True  # a student's labels in place of those of the machine it learned from
 
     @classmethod
     def of(cls, release: Release) -> "Wanted":

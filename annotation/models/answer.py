@@ -12,9 +12,12 @@ from annotation.models.sample import Sample
 
 
 class AnnotationQuerySet(models.QuerySet):
-    def current(self):
-        """What each person says now."""
-        return self.filter(superseded_by=None)
+    def current(self, until=None):
+        """What each person says now, or said when the answer of this id was the newest."""
+        if until is None:
+            return self.filter(superseded_by=None)
+        later = Annotation.objects.filter(supersedes=models.OuterRef("pk"), pk__lte=until)
+        return self.filter(pk__lte=until).exclude(models.Exists(later))
 
     def of_round(self, round_, user):
         """What this person says now in a round, the newest first."""

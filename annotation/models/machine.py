@@ -13,6 +13,10 @@ class MachineAnnotatorQuerySet(models.QuerySet):
         """Those that follow a published edition; a machine of a tried draft is for the lab only."""
         return self.filter(codebook__state=Codebook.State.PUBLISHED)
 
+    def asked(self):
+        """Those that were asked themselves; a student only learned from one of them."""
+        return self.exclude(kind=MachineAnnotator.Kind.STUDENT)
+
 
 class MachineAnnotator(models.Model):
     """A frozen way for a machine to label. Change anything and it is another one."""

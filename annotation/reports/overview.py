@@ -53,7 +53,7 @@ def overview(project):
 
 
 def _counts(project):
-    machine = project.machines.standing().order_by("-pk").first()
+    machine = project.machines.standing().asked().order_by("-pk").first()
     labelled = Suggestion.objects.filter(machine=machine).count() if machine else 0
     seats = dict(
         Assignment.objects.filter(round__project=project)

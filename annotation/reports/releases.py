@@ -44,10 +44,11 @@ def _sources(counts: dict[str, int]) -> list[tuple[str, str, int]]:
         "adjudicated": (_("an adjudicator"), "person"),
         "people": (_("people, by most votes"), "person"),
         "model": (_("the model"), "machine"),
+        "corrected": (_("a student, against the model"), "machine"),
         "disputed": (_("none: people are divided"), "warn"),
         "none": (_("none yet"), ""),
     }
-    return [(*kinds[source], counts[source]) for source in kinds]
+    return [(*kinds[source], counts.get(source, 0)) for source in kinds]
 
 
 def said(release: Release) -> list[str]:
@@ -58,6 +59,8 @@ def said(release: Release) -> list[str]:
         if options.get(name):
             words.append(sentence % {"value": options[name]})
     words.append(_("real names") if options.get("names") else _("pseudonyms"))
+    if not options.get("corrected", True):
+        words.append(_("without corrected labels"))
     if options.get("raw") and release.format == Release.Format.CSV:
         words.append(_("raw cells"))
     return words

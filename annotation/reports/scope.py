@@ -30,9 +30,9 @@ def usual_edition(project: Project) -> Codebook | None:
 
 
 def usual_machine(project: Project) -> MachineAnnotator | None:
-    """The newest machine annotator that has labelled anything."""
+    """The newest machine annotator that has labelled anything, and is no student of another."""
     said = Suggestion.objects.filter(machine=OuterRef("pk"))
-    return project.machines.standing().filter(Exists(said)).order_by("-pk").first()
+    return project.machines.standing().asked().filter(Exists(said)).order_by("-pk").first()
 
 
 def scope_of(

@@ -1,15 +1,18 @@
 """Machine annotators and how sure they are: /projects/<id>/machines/, /machines/<id>/."""
 
+from django.contrib import messages
 from django.http import Http404
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from annotation.access import MANAGER, admits, machine_for, project_for
+from annotation.actions import students
 from annotation.reports import charts
 from annotation.reports import machines as reports
+from annotation.reports.students import student_of, students_of
 
 SHOWN = 25
 
@@ -51,9 +54,24 @@ def machine(request, machine_id):
         "rows": list(zip(found.bars, urls, strict=True)),
         "chart": charts.histogram(found, names, urls, titles),
         "labels": reports.label_rows(row),
+        "student": student_of(row),
+        "students": students_of(row),
         **_behind(request, row, measure, label),
     }
     return render(request, "annotation/machine.html", context)
+
+
+@admits(MANAGER)
+@require_POST
+def learn(request, machine_id):
+    """Let a student learn from people's answers where this machine is wrong."""
+    row = machine_for(request, machine_id)
+    try:
+        student = students.start_student(row)
+    except students.CannotLearn as error:
+        messages.error(request, str(error))
+        return redirect("annotation:machine", row.pk)
+    return redirect("annotation:machine", student.pk)
 
 
 def _choice(request, name, allowed):

@@ -50,7 +50,7 @@ def _asked(request, project):
     if "machine" in request.GET:
         return request.GET
     said = Suggestion.objects.filter(machine=OuterRef("pk"))
-    newest = project.machines.standing().filter(Exists(said)).order_by("-pk")
+    newest = project.machines.standing().asked().filter(Exists(said)).order_by("-pk")
     asked = request.GET.copy()
     asked["machine"] = newest.values_list("pk", flat=True).first() or ""
     return asked

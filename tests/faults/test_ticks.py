@@ -16,7 +16,9 @@ WORK = {
     "annotation.tasks.work_on_imports": "a file is read, then written",
     "annotation.tasks.sweep_imports": "an import is discarded while it is read",
     "annotation.tasks.work_on_draws": "a large round is asked for",
+    "annotation.tasks.work_on_forecasts": "a forecast is asked for",
     "annotation.tasks.rerank": "ten answers are given in a round that asks for it",
+    "annotation.tasks.work_on_students": "a student is asked for",
     "generation.tasks.sweep": "the run ends",
     "generation.tasks.plan": "a run is started",
     "generation.tasks.work": "its samples are labelled",
@@ -45,6 +47,7 @@ imports.discard(found)
 """
 DECIDE = """
 from annotation.actions import imports
+from annotation.actions.students import start_student
 from annotation.models import MachineAnnotator, Round, RoundAnnotator, SampleImport
 from tests.factories import make_annotation, make_annotator
 for found in SampleImport.objects.filter(state="staged"):
@@ -53,9 +56,10 @@ round_ = Round.objects.get()
 round_.machine, round_.parameters["rerank_every"] = MachineAnnotator.objects.get(), 10
 round_.save()
 annotator = make_annotator(round_.project)
-RoundAnnotator.objects.create(round=round_, user=annotator, done=12)
-for item in round_.items.order_by("rank")[:12]:
+RoundAnnotator.objects.create(round=round_, user=annotator, done=20)
+for item in round_.items.order_by("rank")[:20]:
     make_annotation(item, annotator, "yes")
+start_student(round_.machine)
 """
 TWICE = """
 import threading
@@ -118,27 +122,27 @@ def test_a32_every_task_twice_and_at_once_does_its_work_once_and_then_nothing(
     install, openai_server
 ):
     answers(openai_server, latency=0.02)
-    prepare(install, openai_server, samples=20, concurrency=4)
+    prepare(install, openai_server, samples=32, concurrency=4)
     shell(install, ASK)
     at_once(install)
     shell(install, DECIDE)
     at_once(install)
     done = everything(install)
-    assert len(openai_server.ledger) == 20
-    assert [len(done[f"generation_{name}"]) for name in ("slot", "attempt", "call")] == [20] * 3
-    assert len(done["annotation_suggestion"]) == 20
-    assert len(done["annotation_sample"]) == 20 + 700
+    assert len(openai_server.ledger) == 32
+    assert [len(done[f"generation_{name}"]) for name in ("slot", "attempt", "call")] == [32] * 3
+    assert len(done["annotation_suggestion"]) == 32 + 32  # the machine's and its student's
+    assert len(done["annotation_sample"]) == 32 + 700
     states = stack.rows(install, "SELECT file_name, state FROM annotation_sampleimport")
     assert dict(states) == {"kept.csv": "done", "discarded.csv": "discarded"}
     assert stack.rows(install, "SELECT state FROM annotation_release") == [("done",)]
     assert stack.rows(install, "SELECT state FROM annotation_round") == [("open",)]
-    assert len(done["annotation_rounditem"]) == len(done["annotation_assignment"]) == 20
-    assert stack.rows(install, "SELECT answers FROM annotation_roundranking") == [(12,)]
+    assert len(done["annotation_rounditem"]) == len(done["annotation_assignment"]) == 32
+    assert stack.rows(install, "SELECT answers FROM annotation_roundranking") == [(20,)]
     assert stack.rows(install, "SELECT state FROM generation_run") == [("done",)]
     at_once(install)
     again = everything(install)
     assert {name for name in done if done[name] != again[name]} == set()
-    assert len(openai_server.ledger) == 20
+    assert len(openai_server.ledger) == 32
 
 
 def test_a32_without_claim_and_fence_that_check_turns_red(install, openai_server):

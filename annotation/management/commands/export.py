@@ -32,6 +32,9 @@ class Command(ScriptCommand):
         parser.add_argument("--origin", choices=Sample.Origin.values, default="")
         parser.add_argument("--machine", type=int, help="number of the machine annotator; newest")
         parser.add_argument(
+            "--uncorrected", action="store_true", help="the machine's labels, not its student's"
+        )
+        parser.add_argument(
             "--again", type=Path, metavar="MANIFEST", help="the moment and options of this manifest"
         )
 
@@ -75,6 +78,7 @@ class Command(ScriptCommand):
             machine=machine,
             raw=options["raw"],
             names=options["names"],
+            corrected=not options["uncorrected"],
         )
 
     def _as_before(self, project, manifest):
