@@ -38,8 +38,8 @@ WHY = {
     "margin": gettext_lazy("the model wavered"),
     "stratified": gettext_lazy("drawn at random"),
     "confidence_threshold": gettext_lazy("the model was unsure"),
-}
     "relabel": gettext_lazy("a rule has changed its meaning"),
+}
 
 
 @dataclass(frozen=True)
