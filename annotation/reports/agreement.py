@@ -17,6 +17,7 @@ from annotation.arrays_codes import Scope
 from annotation.models import Sample
 from annotation.reports import annotators
 from annotation.reports.figures import SideBySide, match, measures, resampling, side_by_side
+from annotation.reports.replacing import USUAL, Replacing, replacing
 from annotation.task_types.base import LabelRule
 from synthlab.science.confusion import (
     Comparison,
@@ -95,10 +96,12 @@ class Report:
     annotators: tuple[annotators.Annotator, ...]
     periods: tuple[annotators.Period, ...]
     reference: "Reference | None"
+    replacing: Replacing | None
 
 
-def report(scope: Scope) -> Report:
-    """Read the rows once and compare everything."""
+def report(scope: Scope, effort: str = USUAL) -> Report:
+    """Read the rows once and compare everything; `effort` is for the test that may let the machine
+    answer in a person's place."""
     read = judgements(scope)
     names = annotators.pseudonyms(scope, read.annotators)
     rests_on = basis(read)
@@ -115,6 +118,7 @@ def report(scope: Scope) -> Report:
         annotators=tuple(annotators.one_by_one(read, names)),
         periods=tuple(annotators.over_time(read)) if scope.machine else (),
         reference=against_reference(read, rests_on.size),
+        replacing=replacing(read, names, effort) if scope.machine else None,
     )
 
 

@@ -4,7 +4,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from synthlab.science import calibration_maps, figures
+from annotation.reports import replacing
+from synthlab.science import alternative_annotator, calibration_maps, figures
 from synthlab.science.figures import Figure
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -33,6 +34,19 @@ REASONS = {
         "no map was better by more than one standard error of the difference"
     ),
     NOT_TRIED: gettext_lazy("too few effective answers to try this map"),
+    alternative_annotator.TOO_FEW_PEOPLE: gettext_lazy(
+        "fewer than two people have 30 samples that two others answered too"
+    ),
+    alternative_annotator.TOO_FEW_SAMPLES: gettext_lazy(
+        "fewer than 30 samples that two others answered too"
+    ),
+    replacing.TOO_FEW_ANSWERS_EACH: gettext_lazy(
+        "no sample drawn by lot has blind answers of three people and a label of the machine"
+    ),
+    replacing.UNEVEN: gettext_lazy(
+        "the samples had different chances of being drawn, and the test counts them evenly: choose"
+        " a single round above"
+    ),
 }
 # Reasons that a better draw or more answers would mend; the others are facts about the answers.
 MENDABLE = {
@@ -52,6 +66,7 @@ METHODS = {
     "korn_graubard": gettext_lazy("Korn–Graubard"),
     "hypergeometric": gettext_lazy("exact, finite set"),
     "bootstrap": gettext_lazy("bootstrap"),
+    "clopper_pearson": gettext_lazy("Clopper–Pearson"),
     "census": gettext_lazy("whole set answered"),
     "stratified": gettext_lazy("stratified, Korn–Graubard"),
     "aipw": gettext_lazy("with the model’s help, AIPW"),

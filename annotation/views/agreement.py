@@ -15,11 +15,13 @@ from annotation.arrays_agreement import judgements
 from annotation.forms_agreement import NoteForm, ScopeForm
 from annotation.models import Sample
 from annotation.reports import agreement as reports
-from annotation.reports import words
+from annotation.reports import replacing_words, words
 from annotation.reports.disagreements import MODEL, PEOPLE, Which, disagreement, find
 from annotation.reports.matrix import matrix
 from annotation.reports.quality import board
+from annotation.reports.replacing import USUAL
 from annotation.reports.scope import alike
+from synthlab.science.alternative_annotator import EPSILON
 
 WIDE = 9  # from so many labels on, the heads of the matrix stand upright
 
@@ -33,7 +35,9 @@ def agreement(request, project_id):
     scope = form.scope()
     context = {"project": project, "section": "agreement", "form": form, "scope": scope}
     if scope and scope.rounds:
-        context |= _compared(reports.report(scope), request.GET.get("matrix") == "counts")
+        effort = request.GET.get("effort")
+        report = reports.report(scope, effort if effort in EPSILON else USUAL)
+        context |= _compared(report, request.GET.get("matrix") == "counts")
         context |= {"query": form.query(scope), "plans": look_at(scope.rounds, request.user)}
     return render(request, "annotation/agreement.html", context)
 
@@ -66,6 +70,7 @@ def _compared(report, counts):
     compared, by_lot = report.model.samples, report.model.by_lot
     accuracy = report.model.accuracy
     return shown | {
+        **replacing_words.said(report.replacing, report.scope),
         "matrix": matrix(report.model, counts),
         "missing": words.missing(basis.drawn_by_lot, basis.answered, by_lot),
         "gap": words.gap(accuracy.corrected, accuracy.naive, compared - by_lot, compared),

@@ -7,11 +7,15 @@ wins; it passes if it wins against at least half of the people. The samples coun
 an even draw, answered blind.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy import stats
+
+from synthlab.science.figures import Figure
+from synthlab.science.intervals import clopper_pearson_interval, short_of_one
 
 EPSILON = {"crowd": 0.1, "skilled": 0.15, "expert": 0.2}
 LEAST_SAMPLES, LEAST_PEOPLE = 30, 2
@@ -30,6 +34,7 @@ class Contest:
     person: int  # column
     n: int
     p: float | None
+    adjusted: float | None  # p after correction for the number of people
     won: bool  # by the model, after correction
     model_advantage: float | None  # how often the model agrees at least as well with the others
     person_advantage: float | None
@@ -44,7 +49,7 @@ class AlternativeTest:
     epsilon: float
     alpha: float
     winning_rate: float | None
-    advantage: float | None  # average advantage probability of the model
+    advantage: Figure  # average advantage probability of the model
     passes: bool | None
     reason: str = ""
 
@@ -63,39 +68,56 @@ def alternative_annotator_test(
     Benjamini & Yekutieli (2001). People with fewer than 30 shared samples are left out.
     """
     people, model = _with_gaps(people), _with_gaps(model)
-    rounds = [_leads(people, model, person, alignment) for person in range(people.shape[1])]
-    enough = [len(model_score) >= LEAST_SAMPLES for model_score, _ in rounds]
-    p = [
-        one_sided_p(_lead(person_score, model_score), epsilon)
-        for (model_score, person_score), many in zip(rounds, enough, strict=True)
-        if many
-    ]
-    won = iter(benjamini_yekutieli(np.array(p), alpha).tolist())
-    values = iter(p)
+    columns = [_leads(people, model, person, alignment) for person in range(people.shape[1])]
+    leads = np.stack(columns, axis=1) if columns else np.empty((len(people), 0))
+    shared = (~np.isnan(leads)).sum(axis=0)
+    enough = np.flatnonzero(shared >= LEAST_SAMPLES)
+    p = np.array([one_sided_p(_known(leads[:, person]), epsilon) for person in enough])
+    corrected = dict(zip(enough.tolist(), zip(p, adjusted(p), strict=True), strict=True))
     contests = tuple(
-        _contest(person, *rounds[person], next(values), next(won))
-        if enough[person]
-        else Contest(person, len(rounds[person][0]), None, False, None, None, TOO_FEW_SAMPLES)
+        _contest(person, _known(leads[:, person]), *corrected[person], alpha)
+        if person in corrected
+        else Contest(person, int(shared[person]), None, None, False, None, None, TOO_FEW_SAMPLES)
         for person in range(people.shape[1])
     )
-    held = [contest for contest in contests if not contest.reason]
-    if len(held) < LEAST_PEOPLE:
-        return AlternativeTest(contests, epsilon, alpha, None, None, None, TOO_FEW_PEOPLE)
-    rate = float(np.mean([contest.won for contest in held]))
-    advantage = float(np.mean([contest.model_advantage for contest in held]))
-    return AlternativeTest(contests, epsilon, alpha, rate, advantage, rate >= 0.5)
+    if len(enough) < LEAST_PEOPLE:
+        n = int((~np.isnan(leads)).any(axis=1).sum())
+        none = Figure(None, n, reason=TOO_FEW_PEOPLE)
+        return AlternativeTest(contests, epsilon, alpha, None, none, None, TOO_FEW_PEOPLE)
+    rate = float(np.mean([contest.won for contest in contests if not contest.reason]))
+    average = _average_advantage(leads[:, enough])
+    return AlternativeTest(contests, epsilon, alpha, rate, average, rate >= 0.5)
+
+
+def _average_advantage(leads: np.ndarray) -> Figure:
+    """The mean over people of how often the model is at least as good, with the interval of
+    `short_of_one`: a sample that several people answered varies as one."""
+    kept = leads[~np.isnan(leads).all(axis=1)]
+    known, n = ~np.isnan(kept), len(kept)
+    at_least = np.where(known, kept <= 0, 0.0)
+    each = at_least.sum(axis=0) / known.sum(axis=0)
+    value = float(each.mean())
+    if value in (0.0, 1.0):
+        interval = clopper_pearson_interval(n * value, n)
+        return Figure(value, n, interval, method="clopper_pearson")
+    pulls = (np.where(known, at_least - each, 0) / known.sum(axis=0)).sum(axis=1) / len(each)
+    deviation = math.sqrt(float((pulls**2).sum()) * n / (n - 1))
+    low, high = short_of_one(value, deviation, 1 - value, n, n)
+    return Figure(value, n, (max(low, 0.0), high), method="korn_graubard")
 
 
 def benjamini_yekutieli(p: np.ndarray, alpha: float = 0.05) -> np.ndarray:
     """Which of these are discoveries, however the tests depend on each other."""
+    return np.asarray(adjusted(p) <= alpha)
+
+
+def adjusted(p: np.ndarray) -> np.ndarray:
+    """The least alpha at which Benjamini & Yekutieli (2001) call each of these a discovery."""
     m = len(p)
-    if not m:
-        return np.zeros(0, bool)
-    order = np.argsort(p)
-    limits = np.arange(1, m + 1) * alpha / (m * (1 / np.arange(1, m + 1)).sum())
-    below = np.flatnonzero(p[order] <= limits)
-    found = np.zeros(m, bool)
-    found[order[: below[-1] + 1 if len(below) else 0]] = True
+    order, places = np.argsort(p), np.arange(1, m + 1)
+    raised = np.asarray(p)[order] * m * (1 / places).sum() / places
+    found = np.empty(m)
+    found[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0)
     return found
 
 
@@ -117,22 +139,21 @@ def _with_gaps(codes: np.ndarray) -> np.ndarray:
     return np.where(codes < 0, np.nan, codes)
 
 
-def _lead(person: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """1 where only the person is at least as good, -1 where only the model is, else 0."""
-    return np.sign(np.where(np.isclose(person, model), 0, person - model))
+def _known(lead: np.ndarray) -> np.ndarray:
+    return lead[~np.isnan(lead)]
 
 
-def _leads(
-    people: np.ndarray, model: np.ndarray, person: int, alignment: Alignment
-) -> tuple[np.ndarray, np.ndarray]:
-    """How well model and person agree with the others, on samples that all of them answered."""
+def _leads(people: np.ndarray, model: np.ndarray, person: int, alignment: Alignment) -> np.ndarray:
+    """By how well either agrees with the others: 1 where only the person is at least as good, -1
+    where only the model is, else 0; NaN where not all of them answered."""
     others = np.delete(people, person, axis=1)
     shared = ~np.isnan(people[:, person]) & ~np.isnan(model) & (~np.isnan(others)).any(axis=1)
     others = others[shared]
-    return (
-        _scores(model[shared], others, alignment),
-        _scores(people[shared, person], others, alignment),
-    )
+    said = _scores(model[shared], others, alignment)
+    own = _scores(people[shared, person], others, alignment)
+    lead = np.full(len(people), np.nan)
+    lead[shared] = np.sign(np.where(np.isclose(own, said), 0, own - said))
+    return lead
 
 
 def _scores(own: np.ndarray, others: np.ndarray, alignment: Alignment) -> np.ndarray:
@@ -144,13 +165,13 @@ def _scores(own: np.ndarray, others: np.ndarray, alignment: Alignment) -> np.nda
     return np.asarray(-np.sqrt((apart**2).sum(axis=1) / answers))
 
 
-def _contest(person: int, model: np.ndarray, own: np.ndarray, p: float, won: bool) -> Contest:
-    lead = _lead(own, model)
+def _contest(person: int, lead: np.ndarray, p: float, corrected: float, alpha: float) -> Contest:
     return Contest(
         person=person,
         n=len(lead),
-        p=p,
-        won=won,
+        p=float(p),
+        adjusted=float(corrected),
+        won=bool(corrected <= alpha),
         model_advantage=float((lead <= 0).mean()),
         person_advantage=float((lead >= 0).mean()),
     )

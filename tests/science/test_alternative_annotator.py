@@ -8,6 +8,7 @@ from statsmodels.stats.multitest import multipletests
 from synthlab.science.alternative_annotator import (
     TOO_FEW_PEOPLE,
     TOO_FEW_SAMPLES,
+    adjusted,
     alternative_annotator_test,
     benjamini_yekutieli,
     one_sided_p,
@@ -61,7 +62,7 @@ def test_it_follows_the_paper_with_missing_answers():
     won = multipletests(p, 0.05, method="fdr_by")[0]
     assert [contest.won for contest in found.contests] == won.tolist()
     assert found.winning_rate == pytest.approx(won.mean())
-    assert found.advantage == pytest.approx(advantage)
+    assert found.advantage.value == pytest.approx(advantage)
 
 
 def test_a_good_model_passes_and_a_poor_one_does_not():
@@ -69,7 +70,7 @@ def test_a_good_model_passes_and_a_poor_one_does_not():
     assert (good.passes, good.winning_rate) == (True, 1.0)
     poor = alternative_annotator_test(*panel(np.random.default_rng(3), (0.95, 0.95, 0.95, 0.5)))
     assert (poor.passes, poor.winning_rate) == (False, 0.0)
-    assert poor.advantage < good.advantage
+    assert poor.advantage.value < good.advantage.value
 
 
 def test_a_larger_epsilon_is_more_lenient():
@@ -90,7 +91,7 @@ def test_ratings_are_judged_by_their_distance():
 def test_too_little_gives_a_reason_and_no_number():
     people, model = panel(np.random.default_rng(6), (0.8, 0.8, 0.8), 29)
     few = alternative_annotator_test(people, model)
-    assert (few.passes, few.winning_rate, few.advantage) == (None, None, None)
+    assert (few.passes, few.winning_rate, few.advantage.value) == (None, None, None)
     assert few.reason == TOO_FEW_PEOPLE
     assert {contest.reason for contest in few.contests} == {TOO_FEW_SAMPLES}
     people, model = panel(np.random.default_rng(7), (0.8, 0.8), 100)
@@ -117,3 +118,31 @@ def test_complete_agreement_is_evidence_only_as_far_as_it_goes():
     assert one_sided_p(np.zeros(40), 0.0) == 1
     assert one_sided_p(np.ones(40), 0.2) == 1
     assert one_sided_p(-np.ones(5), 0.2) == pytest.approx(0.4**5)
+
+
+def test_adjusted_p_values_are_those_of_statsmodels():
+    p = np.array([0.01, 0.04, 0.03, 0.5])
+    # By hand: p_(i) m c(m) / i with c(4) = 25/12, made monotone from the largest down.
+    assert adjusted(p) == pytest.approx([1 / 12, 1 / 9, 1 / 9, 1.0])
+    assert adjusted(p) == pytest.approx(multipletests(p, method="fdr_by")[1])
+    assert (benjamini_yekutieli(p, 0.1) == (adjusted(p) <= 0.1)).all()
+    assert adjusted(np.zeros(0)).size == 0
+
+
+def test_the_interval_of_the_average_advantage_holds_the_truth():
+    """Three people of one accuracy and a model that is worse on a binary question: the mean over
+    many panels is taken for the truth."""
+    found = [
+        alternative_annotator_test(
+            *panel(np.random.default_rng([8, seed]), (0.85, 0.85, 0.85, 0.75), labels=2)
+        ).advantage
+        for seed in range(150)
+    ]
+    truth = np.mean([figure.value for figure in found])
+    hits = [figure.interval[0] <= truth <= figure.interval[1] for figure in found]
+    assert np.mean(hits) >= 0.93
+    assert np.mean([figure.interval[1] - figure.interval[0] for figure in found]) < 0.2
+    same = np.zeros((40, 3))
+    perfect = alternative_annotator_test(same, same[:, 0]).advantage
+    assert (perfect.value, perfect.interval[1]) == (1.0, 1.0)
+    assert 0.9 < perfect.interval[0] < 1

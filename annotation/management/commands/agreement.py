@@ -8,8 +8,10 @@ from annotation.actions.estimates import keep
 from annotation.actions.looks import look_at
 from annotation.management.base import ScriptCommand, project_named
 from annotation.reports import agreement as reports
+from annotation.reports.replacing import USUAL
 from annotation.reports.scope import rounds_under, scope_of, usual_edition, usual_machine
 from annotation.reports.words import METHODS, REASONS
+from synthlab.science.alternative_annotator import EPSILON
 
 
 class Command(ScriptCommand):
@@ -20,6 +22,9 @@ class Command(ScriptCommand):
         parser.add_argument("project", help="name or number")
         parser.add_argument("--round", type=int, action="append", default=[], help="number; all")
         parser.add_argument("--edition", type=int, help="number of the codebook edition; newest")
+        parser.add_argument(
+            "--effort", choices=EPSILON, default=USUAL, help="whose place the machine would take"
+        )
         parser.add_argument("--keep", action="store_true", help="keep the figures as they are")
         parser.add_argument("--machine", type=int, help="number of the machine annotator; newest")
 
@@ -31,7 +36,7 @@ class Command(ScriptCommand):
         scope = scope_of(project, edition, rounds, machine)
         kept = {"kept": keep(scope)[0].pk} if options["keep"] else {}
         plans = {"plans": [_plan(plan) for plan in look_at(rounds, None)]}
-        return _said(reports.report(scope)) | plans | kept
+        return _said(reports.report(scope, options["effort"])) | plans | kept
 
     def _edition(self, project, number):
         published = project.codebooks.published()
@@ -124,6 +129,7 @@ def _said(report):
         },
         "pairs": [asdict(pair) for pair in report.pairs],
         "annotators": [asdict(person) for person in report.annotators],
+        "replacing": asdict(report.replacing) if report.replacing else None,
         "periods": [asdict(period) for period in report.periods],
         "reference": {
             "samples": report.reference.samples,
