@@ -3,13 +3,16 @@
 import itertools
 import uuid
 
+import numpy as np
 from django.utils.timezone import now
 
+from annotation.arrays import hash_of
 from annotation.models import (
     Annotation,
     Assignment,
     Codebook,
     Label,
+    LockedSplit,
     MachineAnnotator,
     Membership,
     Project,
@@ -168,6 +171,18 @@ def make_annotation(round_item, annotator, slugs, **fields):
         value=value,
         code=task.code(value),
         **fields,
+    )
+
+
+def make_locked_split(project, split="dev", frame=None):
+    """The samples of this split, locked; `frame` says from how many they were drawn by lot."""
+    ids = project.samples.filter(split=split).order_by("pk").values_list("pk", flat=True)
+    return LockedSplit.objects.create(
+        project=project,
+        split=split,
+        size=len(ids),
+        hash=hash_of(np.array(ids)),
+        drawn={"frame": {"size": frame}, "seed": 1} if frame else {"as_imported": True},
     )
 
 

@@ -205,7 +205,7 @@ def _powers(form, n, alpha) -> Powers | None:
 def _power_sentence(now: Power, points: float) -> str:
     numbers = {
         "n": _n(now.n),
-        "points": number_format(points),
+        "points": number_format(int(points) if points == int(points) else points),
         "chance": per_cent(now.power or 0),
         "needed": "" if now.needed is None else _n(now.needed),
         "wanted": per_cent(WANTED),
