@@ -7,8 +7,9 @@ import numpy as np
 
 from annotation.arrays_features import stored_features
 from annotation.arrays_strata import strata_of
+from annotation.arrays_votes import votes_of
 from annotation.filters import SampleFilter
-from annotation.models import Project
+from annotation.models import MachineAnnotator, Project
 from synthlab.science.selection.base import Pool, Strategy
 from synthlab.science.selection.stratified import Stratified
 
@@ -54,6 +55,10 @@ def with_signals(frame: Frame, project: Project, which: SampleFilter, strategy: 
     if "features" in strategy.needs:
         features = stored_features(project, frame.samples)
         frame = replace(frame, pool=replace(frame.pool, features=features))
+    if "votes" in strategy.needs:
+        machine = MachineAnnotator.objects.select_related("codebook").get(pk=which.machine)
+        votes = votes_of(machine.pk, frame.samples, machine.codebook.rules().slugs)
+        frame = replace(frame, pool=replace(frame.pool, votes=votes))
     if isinstance(strategy, Stratified):
         cut = strata_of(project, which, frame.samples, strategy)
         pool = replace(frame.pool, strata=cut.codes)

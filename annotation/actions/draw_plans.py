@@ -12,6 +12,7 @@ from annotation import arrays
 from annotation.actions.features import make_features
 from annotation.arrays_learning import learns_from_people, lessons
 from annotation.arrays_strata import NoStrata
+from annotation.arrays_votes import has_votes
 from annotation.filters import SampleFilter
 from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample, User
 from synthlab.science.selection import STRATEGIES, mixture
@@ -197,12 +198,19 @@ def _check(project, design, strategy):
             raise CannotDraw(_("This strategy needs a machine: start a label run first."))
         if not design.machine.suggestions.exists():
             raise CannotDraw(_("This machine has not labelled anything yet: start a label run."))
+        if "votes" in strategy.needs and not has_votes(design.machine):
+            raise CannotDraw(
+                _(
+                    "This machine was asked in one way only: let one label by the technique"
+                    " “Prompts” first, which asks in several."
+                )
+            )
 
 
 def _asks_a_machine(strategy):
     if isinstance(strategy, Stratified):
         return strategy.by == PREDICTED
-    return "probabilities" in strategy.needs
+    return bool({"probabilities", "votes"} & set(strategy.needs))
 
 
 def _check_monitor(design, strategy):

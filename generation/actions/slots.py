@@ -170,6 +170,7 @@ def _suggestion(run, ending):
         entropy=belief.entropy,
         margin=belief.margin,
         rationale=judgement.rationale,
+        votes=[vars(vote) for vote in judgement.votes] or None,
     )
 
 

@@ -35,6 +35,13 @@ from generation.llm.tokens import estimate
 MODEL = "offline-stand-in"
 WHAT_IT_IS = "offline stand-in, not a language model"
 UNSURE = "unsure"
+# The forms of answers in which `generation.techniques.wordings` asks for marks instead of names.
+MARKED = re.compile(r'nothing else: "(option|true|entailed)": ')
+MARKS = re.compile(r"^(\w+)(?: =|\.) .*?“([^”]*)”", re.M)
+SEVERAL = re.compile("Which options are|Which of these|Any number of them")
+# Asked in other words, a model leans another way where it is unsure: at temperature 0 the words of
+# each request decide, as if by a draw at this temperature.
+WAVERING = 0.5
 
 
 def shared_words(text: str, label: LabelText, others: Sequence[LabelText]) -> list[str]:
@@ -79,13 +86,15 @@ def say(asked: Asked, temperature: float, rng: np.random.Generator) -> Said:
     scores = similarity.scores(asked.text)
     if match := re.match(r"The answer to this sample was (?:“([^”]*)”|none)", asked.answer):
         return Said(rationale(asked, match[1] or "none"))
+    if match := MARKED.search(asked.answer):
+        return _marked(asked, scores, match[1], temperature or WAVERING, rng)
     if options := re.findall(r"^([A-Z]) = (.*)$", asked.answer, re.M):
         return _letter(asked, scores, options, temperature, rng)
     if match := re.search(
         r'"probabilities": .* from 0 to (\d+) for each of: (.*)\. Each', asked.answer
     ):
         return _stated(asked, scores, int(match[1]), match[2].split(", "))
-    return _vote(asked, scores, temperature, rng)
+    return _vote(asked, scores, temperature or WAVERING, rng)
 
 
 def _by_slug(asked: Asked, scores: Sequence[float], unsure: bool) -> dict[str, float]:
@@ -126,6 +135,21 @@ def _stated(asked: Asked, scores: Sequence[float], whole: int, names: Sequence[s
     return Said(_json(asked, best, {"probabilities": stated}))
 
 
+def _marked(
+    asked: Asked, scores: Sequence[float], key: str, temperature: float, rng: np.random.Generator
+) -> Said:
+    mark_of = {slug: mark for mark, slug in MARKS.findall(asked.answer)}
+    if SEVERAL.search(asked.answer):
+        yes = zip(asked.labels, yes_shares(scores).tolist(), strict=True)
+        chosen = [label.slug for label, p in yes if _pick([1 - p, p], temperature, rng)]
+    else:
+        believed = _by_slug(asked, scores, UNSURE in mark_of)
+        chosen = [list(believed)[_pick(list(believed.values()), temperature, rng)]]
+    marks = [mark if key == "option" else int(mark) for mark in map(mark_of.__getitem__, chosen)]
+    one = f'"{key}": its' in asked.answer
+    return Said(json.dumps({key: marks[0] if one else marks}))
+
+
 def _vote(
     asked: Asked, scores: Sequence[float], temperature: float, rng: np.random.Generator
 ) -> Said:
@@ -140,6 +164,8 @@ def _vote(
 
 def _json(asked: Asked, slug: str, value: dict[str, Any]) -> str:
     why = {"rationale": rationale(asked, slug)} if '"rationale"' in asked.answer else {}
+    if '"quote"' in asked.answer:
+        why["quote"] = rationale(asked, slug)
     return json.dumps({**why, **value}, ensure_ascii=False)
 
 

@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 
 from generation.techniques.base import Technique
 from generation.techniques.logprobs import Logprobs
+from generation.techniques.prompts import Prompts
 from generation.techniques.verbalized import Verbalized
 from generation.techniques.votes import Votes
 
 TECHNIQUES: dict[str, type[Technique]] = {
-    technique.name: technique for technique in (Logprobs, Votes, Verbalized)
+    technique.name: technique for technique in (Logprobs, Votes, Prompts, Verbalized)
 }
 
 

@@ -24,7 +24,7 @@ CORRECTABLE = frozenset({"malformed_json"})
 LABEL_KEYS = frozenset({"label", "labels"})
 
 
-Source = Literal["logprobs", "votes", "verbalized"]  # where probabilities came from
+Source = Literal["logprobs", "votes", "prompts", "verbalized"]  # where probabilities came from
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,24 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class Vote:
+    """The answer to one of several ways of asking; a code of None could not be read."""
+
+    prompt: str
+    code: str | None
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """What a technique concludes about a sample; every label has its probability."""
+    """What a technique concludes about a sample; every label has its probability. `votes` where it
+    was asked about in several ways."""
 
     belief: Belief
     probabilities: dict[str, float]
     source: Source
     covered_mass: float | None = None
     rationale: str = ""
+    votes: tuple[Vote, ...] = ()
 
     @property
     def value(self) -> Value:

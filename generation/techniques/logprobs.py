@@ -14,7 +14,6 @@ from annotation.task_types.base import UNSURE, Rules, TaskType
 from generation.llm.base import Alternatives, Capabilities, Reply
 from generation.techniques.base import (
     RATIONALE_LENGTH,
-    RATIONALE_TOKENS,
     Judgement,
     Rejection,
     Source,
@@ -26,6 +25,7 @@ from generation.techniques.base import (
     unusable,
 )
 from generation.techniques.prompt import messages, option_lines
+from generation.techniques.rationale import rationale_step
 
 MOST_OPTIONS = 20  # endpoints give at most 20 alternatives
 LEAST_MASS = 0.5  # below it the model was about to write something else than a letter
@@ -147,20 +147,7 @@ class Logprobs:
         """The rationale comes after the letter, so that the letter stays one token."""
         if not self.rationale:
             return None
-        chosen = task_type.slugs(judgement.value)
-        names = ", ".join(f"“{slug}”" for slug in chosen) or "none of the labels"
-        ask = (
-            f"The answer to this sample was {names}. Say in one or two sentences, quoting the "
-            "words of the sample that decide, why the rules lead to it. Write nothing else."
-        )
-        return Step(
-            name="rationale",
-            messages=messages(rules, fields, ask, seed, "rationale"),
-            max_tokens=RATIONALE_TOKENS,
-            temperature=0.0,
-            seed=step_seed(seed, "rationale"),
-            purpose="rationale",
-        )
+        return rationale_step(judgement, rules, task_type, fields, seed)
 
 
 def _question(rules: Rules, subject: str) -> str:

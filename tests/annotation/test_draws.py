@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from annotation import arrays
 from annotation.actions import draws
 from annotation.actions.draws import BeingDrawn, CannotDraw, Design, draw_round, plan
+from annotation.arrays_votes import votes_of
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Round, RoundItem, Sample, Suggestion
 from synthlab.science.selection import STRATEGIES
@@ -144,6 +145,8 @@ def test_a_threshold_draws_what_is_below_it(project):
         ({"audit": "confidence<0.8"}, "drawn by lot"),
         ({"seed": -1}, "seed"),
         ({"strategy": "astrology"}, "is no strategy"),
+        ({"strategy": "co_annotating"}, "asked in one way only"),
+        ({"strategy": "co_annotating", "machine": None}, "needs a machine"),
         ({"options": {"k": 3}}, "“least_confidence” has no option “k”"),
         (
             {"strategy": "uncertainty_weighted", "options": {"uniform": 0}},
@@ -281,9 +284,24 @@ def texts(settings, tmp_path):
     settings.FEATURE_DIR = tmp_path / "features"
 
 
+def votes(codes):
+    return [{"prompt": f"way {n}", "code": code} for n, code in enumerate(codes)]
+
+
+def asked_in_three_ways(project):
+    """Another machine, which contradicts itself on every third sample."""
+    machine = make_machine(project)
+    for i, sample in enumerate(Sample.objects.order_by("pk")):
+        codes = ["yes", "yes", "yes" if i % 3 else None]
+        yes = 0.5 + i / 100
+        make_suggestion(machine, sample, {"yes": yes, "no": 1 - yes}, votes=votes(codes))
+    return machine
+
+
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_draws_a_round_with_an_audit_the_same_way_twice(project, texts, name):
-    wanted = replace(design(project, budget="6", audit="4"), strategy=name)
+    machine = asked_in_three_ways(project)
+    wanted = replace(design(project, budget="6", audit="4", machine=machine), strategy=name)
     round_ = draw_round(project, wanted)
     assert round_.items.count() == 10
     by_lot = round_.items.filter(inclusion__isnull=False).count()
@@ -294,6 +312,40 @@ def test_every_strategy_draws_a_round_with_an_audit_the_same_way_twice(project, 
         list(r.items.order_by("rank").values_list("sample", "stratum")) for r in (round_, again)
     ]
     assert said[0] == said[1]
+
+
+def test_co_annotating_draws_where_the_ways_of_asking_lead_to_different_answers(project):
+    wanted = design(project, strategy="co_annotating", budget="14")
+    round_ = draw_round(project, replace(wanted, machine=asked_in_three_ways(project)))
+    ids = list(Sample.objects.order_by("pk").values_list("pk", flat=True))
+    assert set(drawn(round_)) == set(ids[::3])
+    # Two answers alike and one that cannot be read: log2(3) - 2/3 bits.
+    scores = round_.items.values_list("score", flat=True)
+    assert list(scores) == [pytest.approx(0.9183, abs=1e-4)] * 14
+
+
+def test_co_annotating_knows_four_three_and_two_of_nine_and_no_votes_come_first(project):
+    machine, (first, second, third) = make_machine(project), Sample.objects.all()[:3]
+    nine = ["yes"] * 4 + ["no"] * 3 + [None] * 2
+    make_suggestion(machine, first, {"yes": 0.6, "no": 0.4}, votes=votes(nine))
+    make_suggestion(machine, second, {"yes": 1, "no": 0}, votes=votes(["yes"] * 9))
+    make_suggestion(machine, third, {"yes": 1, "no": 0})
+    wanted = design(project, strategy="co_annotating", which=SampleFilter(suggested=True))
+    round_ = draw_round(project, replace(wanted, machine=machine))
+    ranked = round_.items.order_by("rank").values_list("sample", "score")
+    assert list(ranked) == [
+        (third.pk, None),
+        (first.pk, pytest.approx(1.5305, abs=5e-5)),
+        (second.pk, 0),
+    ]
+
+
+def test_different_sets_of_labels_are_different_votes(project):
+    machine, sample = project.machines.get(), make_sample(project)
+    codes = ["a|b", "", "a|b", "a", "a|c", None]
+    make_suggestion(machine, sample, {"yes": 1, "no": 0}, votes=votes(codes))
+    samples = arrays.np.array([sample.pk])
+    assert votes_of(machine.pk, samples, ("a", "b")).tolist() == [[2, 3, 2, 0, -2, -2]]
 
 
 def test_with_several_labels_a_sample_no_student_is_taught(project, texts):

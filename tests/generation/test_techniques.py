@@ -67,6 +67,12 @@ def obedient(step: Step, best="against"):
         value["label"] = best
     if "labels" in properties:
         value["labels"] = [best]
+    for key in {"option", "true", "entailed"} & set(properties):
+        (mark,) = (mark for mark, slug in step.options.items() if slug == best)
+        mark = mark if key == "option" else int(mark)
+        value[key] = [mark] if properties[key]["type"] == "array" else mark
+    if "quote" in properties:
+        value["quote"] = "never"
     if "probabilities" in properties:
         names = list(properties["probabilities"]["properties"])
         whole = properties["probabilities"]["properties"][names[0]]["maximum"]

@@ -2,6 +2,7 @@
 
 from synthlab.science.selection.active import UncertaintyWeighted
 from synthlab.science.selection.base import Strategy
+from synthlab.science.selection.co_annotating import CoAnnotating
 from synthlab.science.selection.expected_error import ExpectedError
 from synthlab.science.selection.k_means import KMeansCentres
 from synthlab.science.selection.k_medoids import KMedoids
@@ -21,6 +22,7 @@ _LISTED: tuple[type[Strategy], ...] = (
     LeastConfidence,
     MaxEntropy,
     Margin,
+    CoAnnotating,
     StudentDisagreement,
     VoteK,
     FastVoteK,
