@@ -14,14 +14,18 @@ from annotation.reports.scope import scope_of, usual_edition, usual_machine
 USUAL = {"error": "5", "confidence": "95"}  # per cent
 
 
-def share(label, low, high):
+def share(label, low, high, slider=""):
+    """A number of per cent; with `slider` ("low high step") a slider stands under it."""
     return forms.DecimalField(
         label=label,
         min_value=low,
         max_value=high,
         max_digits=6,
         decimal_places=3,
-        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        widget=forms.NumberInput(
+            attrs={"step": "any", "inputmode": "decimal"}
+            | ({"data-slider": slider} if slider else {})
+        ),
     )
 
 
@@ -32,7 +36,7 @@ class CertificateForm(forms.Form):
         MachineAnnotator.objects.none(), label=_("Machine"), required=False, empty_label=None
     )
     edition = forms.TypedChoiceField(label=_("Edition"), coerce=int, required=False)
-    error = share(_("At most wrong, %"), 0, 50)
+    error = share(_("At most wrong, %"), 0, 50, slider="0.5 20 0.5")
     confidence = share(_("With confidence, %"), 50, Decimal("99.9"))
 
     def __init__(self, project: Project, sent: QueryDict):

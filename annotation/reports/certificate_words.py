@@ -112,6 +112,16 @@ def next_step(report: reports.Report) -> Step | None:
     return Step(words, _("Export"), reverse("annotation:releases", args=[project.pk]))
 
 
+def learner(report: reports.Report) -> str:
+    """Where a student can learn from what people have answered; "" where there is nothing yet."""
+    machine = report.asked.scope.machine
+    if machine is None or report.plan is None or not report.plan.taught:
+        return ""
+    if machine.kind == machine.Kind.STUDENT:
+        return ""
+    return reverse("annotation:machine", args=[machine.pk]) + "#learn"
+
+
 def _label_the_rest(report, promise):
     project = report.asked.scope.project
     if not promise.undrawn:

@@ -64,3 +64,21 @@ def test_without_script_the_trade_is_asked_for(make_design):
     page.get_by_role("button", name="Draw and open the round").click()
     page.wait_for_url("**/rounds/*/")
     assert Round.objects.get().items.count() == 8
+
+
+def test_the_slider_of_the_certificate_asks_for_another_promise(signed_in):
+    project = make_project()
+    machine = make_machine(project, make_codebook(project))
+    for i in range(12):
+        make_suggestion(machine, make_sample(project, f"text {i}"), {"yes": 0.9, "no": 0.1})
+    page = signed_in(make_manager(project)).new_page()
+    page.goto(f"/projects/{project.pk}/certificate/")
+    expect(page.locator("#certificate")).to_contain_text("At most 5.0")
+    slider = page.get_by_role("slider", name="At most wrong, %")
+    slider.press("ArrowRight")
+    expect(page.locator("#certificate")).to_contain_text("At most 5.5")
+    assert page.get_by_role("spinbutton", name="At most wrong, %").input_value() == "5.5"
+    page.get_by_role("spinbutton", name="At most wrong, %").fill("8")
+    page.get_by_role("button", name="Reckon").click()
+    expect(page.locator("#certificate")).to_contain_text("At most 8.0")
+    assert slider.input_value() == "8"
