@@ -13,7 +13,9 @@ from synthlab.science.selection.base import Drawn, Pool, affordable
 from synthlab.science.selection.options import Option, option
 
 Picks = tuple[list[int], list[float]]  # rows and the votes they had when they were taken
-SMALLEST = 1e-300  # a vote may become so weak, but never nothing
+SMALLEST = 1e-280  # a vote may become so weak, but never nothing
+TAKEN = 0
+HALF = 2.0**27 + 1  # splits a float into two of 26 bits, whose products with counts are exact
 NEIGHBOURS = Option(
     "Neighbours that each sample votes for", "The paper takes 150.", least=1, most=250
 )
@@ -40,28 +42,34 @@ class Ballot:
         given = sparse.csr_array(votes, shape=(size, size))
         received = given.tocsc()
         self.voters, self.ends = received.indices, received.indptr
-        self.discount = discount
-        self.taken_for = np.zeros(size, dtype=int)  # how many taken samples each voted for
-        self.weight = np.ones(size)
+        # TAKEN: votes no longer; 1: votes in full; 2: voted for one that was taken; and so on.
+        self.level = np.ones(size, dtype=np.intp)
+        weights = np.append(0, discount ** -np.arange(k + 1, dtype=float))
+        upper = weights * HALF - (weights * HALF - weights)
+        self.halves = list(zip(upper.tolist(), (weights - upper).tolist(), strict=True))
         self.rank = np.empty(size, dtype=int)  # by votes at first, then by row
         self.rank[np.argsort(-np.diff(self.ends), kind="stable")] = np.arange(size)
-        self.free = np.ones(size, dtype=bool)
+
+    @property
+    def free(self) -> np.ndarray:
+        """Which samples were not taken yet."""
+        return np.asarray(self.level != TAKEN)
 
     def of(self, row: int) -> np.ndarray:
         return np.asarray(self.voters[self.ends[row] : self.ends[row + 1]])
 
     def score(self, row: int) -> float:
-        """The votes that this sample has now; fsum, so that the order of voters does not matter."""
-        return math.fsum(self.weight[self.of(row)].tolist())
+        """The votes that this sample has now, rounded once: the order of voters does not matter."""
+        at_level = np.bincount(self.level[self.of(row)]).tolist()
+        parts = []
+        for voters, (upper, lower) in zip(at_level, self.halves, strict=False):
+            parts += [voters * upper, voters * lower]
+        return math.fsum(parts)
 
     def take(self, row: int) -> None:
         voters = self.of(row)
-        self.taken_for[voters] += 1
-        self.weight[voters] = np.where(
-            self.free[voters], self.discount ** -self.taken_for[voters].astype(float), 0
-        )
-        self.weight[row] = 0
-        self.free[row] = False
+        self.level[voters] += self.level[voters] != TAKEN
+        self.level[row] = TAKEN
 
 
 def greedy(ballot: Ballot, amount: int) -> Picks:
@@ -72,10 +80,11 @@ def greedy(ballot: Ballot, amount: int) -> Picks:
     """
     rows: list[int] = []
     scores: list[float] = []
+    free = ballot.free
     queue = [
         (-float(votes), int(ballot.rank[row]), row)
         for row, votes in enumerate(np.diff(ballot.ends))
-        if votes and ballot.free[row]
+        if votes and free[row]
     ]
     heapq.heapify(queue)
     while queue and len(rows) < amount:
