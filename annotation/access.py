@@ -130,7 +130,7 @@ def release_for(request, release_id):
 def round_for(request, round_id):
     """A round that is no longer being drawn; before it is opened, for managers only. Annotators
     see those that they were asked into."""
-    round_ = of_project(request, Round.objects.exclude(state=Round.State.DRAWING), round_id)
+    round_ = of_project(request, Round.objects.written(), round_id)
     if request.role != MANAGER and round_.state == Round.State.DRAWN:
         raise Http404
     if request.role == ANNOTATOR and not round_.seats.filter(user=request.user).exists():

@@ -54,7 +54,7 @@ class SampleFilterForm(forms.Form):
         for name in without:
             del self.fields[name]
         if "round" in self.fields:
-            self.fields["round"].queryset = project.rounds.exclude(state="drawing").order_by("-pk")
+            self.fields["round"].queryset = project.rounds.written().order_by("-pk")
             self.fields["round"].label_from_instance = lambda round_: round_.name
         if "machine" in self.fields:
             self.fields["machine"].queryset = project.machines.order_by("-pk")

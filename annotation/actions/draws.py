@@ -72,12 +72,15 @@ def _drawn_already(project, key, wait):
 
 
 def clear_abandoned_draws(project: Project) -> None:
-    """Take away what can no longer be drawn, and what a writer that died has left: nobody has
-    seen any of it."""
+    """Take away what can no longer be drawn, what a writer that died has left, and the samples of
+    draws that were given up after a look."""
     left = project.rounds.filter(state=Round.State.DRAWING)
     for round_ in left.filter(Q(drawing_until=None) | Q(draw_key=None, drawing_until__lt=now())):
         _clear(round_)
-        round_.delete()
+        if round_.parameters.get("dropped"):  # someone looked at it: that stays on record
+            left.filter(pk=round_.pk).update(state=Round.State.DROPPED)
+        else:
+            round_.delete()
 
 
 def _clear(round_):

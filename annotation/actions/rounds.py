@@ -152,9 +152,14 @@ def open_drawn(round_: Round, monitor: dict[str, float] | None = None) -> bool:
 
 
 def discard_drawn(round_: Round) -> bool:
-    """Take back a draw that nobody was asked into. False: people have been asked meanwhile."""
+    """Take back a draw that nobody was asked into. False: people have been asked meanwhile.
+
+    Its samples are free again; that it was drawn, how and by whom, stays on record.
+    """
     drawn = Round.objects.filter(pk=round_.pk, state=Round.State.DRAWN)
-    if not drawn.update(state=Round.State.DRAWING, draw_key=None, drawing_until=None):
+    round_.parameters["dropped"] = True
+    back = {"draw_key": None, "drawing_until": None, "parameters": round_.parameters}
+    if not drawn.update(state=Round.State.DRAWING, **back):
         return False
     clear_abandoned_draws(round_.project)
     return True

@@ -15,6 +15,10 @@ class RoundQuerySet(models.QuerySet):
     def open(self):
         return self.filter(state=Round.State.OPEN)
 
+    def written(self):
+        """Those whose items are all there: not being drawn, and not given up after a look."""
+        return self.exclude(state__in=[Round.State.DRAWING, Round.State.DROPPED])
+
     def begun(self):
         """Rounds that people were asked into: written, and opened at some time."""
         return self.filter(state__in=Round.BEGUN)

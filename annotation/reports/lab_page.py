@@ -117,6 +117,6 @@ def stale_state(edition: Codebook | None) -> StaleState | None:
     books = alike(edition)
     if not any(book.change == Codebook.Change.MEANING for book in books):
         return None
-    rounds = edition.project.rounds.exclude(state__in=[Round.State.DRAWING, Round.State.DROPPED])
+    rounds = edition.project.rounds.written()
     mine = rounds.filter(strategy=RELABEL, codebook__in=[book.pk for book in books])
     return StaleState(edition, stale_answers(edition), list(mine.order_by("pk")))

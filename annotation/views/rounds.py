@@ -36,6 +36,7 @@ NEWEST = Order((("pk", int),), descending=True)
 OLDEST = Order((("pk", int),))
 ROUNDS_A_PAGE = 25
 RANKINGS = 20
+DROPPED = 20
 
 
 @admits(*MEMBER)
@@ -47,7 +48,7 @@ def project_rounds(request, project_id):
 
 
 def _rounds_page(request, project, policy, status=200):
-    found = project.rounds.exclude(state=Round.State.DRAWING).select_related("codebook", "machine")
+    found = project.rounds.written().select_related("codebook", "machine")
     if request.role != MANAGER:
         found = found.begun()
     if request.role == ANNOTATOR:
@@ -62,9 +63,16 @@ def _rounds_page(request, project, policy, status=200):
         "may_see": request.role != ANNOTATOR,
         "mine": set(Round.objects.waiting_for(request.user).values_list("pk", flat=True)),
         "drawing": _drawing(project) if request.role == MANAGER else [],
+        "dropped": _dropped(project) if request.role == MANAGER else [],
         "edition": project.edition(),
     }
     return render(request, "annotation/rounds.html", context, status=status)
+
+
+def _dropped(project):
+    """Draws that someone looked at and gave up, the newest first: a reader of the others asks."""
+    dropped = project.rounds.filter(state=Round.State.DROPPED).select_related("created_by")
+    return list(dropped.order_by("-pk")[:DROPPED])
 
 
 def _drawing(project):

@@ -482,7 +482,7 @@ def test_the_list_is_paged_by_place(client, project, manager):
 def look_first(client, project):
     design = designed(project, make_annotator(project), look="1")
     client.post(f"/projects/{project.pk}/rounds/new/", design)
-    return Round.objects.get()
+    return Round.objects.get(state="drawn")
 
 
 def test_a_draw_is_looked_at_before_anyone_is_asked(client, project, machine, manager):
@@ -513,8 +513,12 @@ def test_a_draw_that_was_looked_at_can_be_discarded_until_people_are_asked(
 ):
     round_ = look_first(client, project)
     client.post(f"/rounds/{round_.pk}/discard/")
-    assert not Round.objects.exists()
     assert not RoundItem.objects.exists()
+    assert client.get(f"/rounds/{round_.pk}/").status_code == 404
+    listed = client.get(f"/projects/{project.pk}/rounds/")
+    assertContains(listed, "1 draw was looked at and given up")
+    assertContains(listed, f"seed {round_.seed}")
+    assert list(Round.objects.values_list("state", flat=True)) == ["dropped"]
     round_ = look_first(client, project)
     client.post(f"/rounds/{round_.pk}/open/")
     response = client.post(f"/rounds/{round_.pk}/discard/", follow=True)
