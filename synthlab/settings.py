@@ -208,6 +208,8 @@ WORK_LEASE_SECONDS = env_int("SYNTHLAB_WORK_LEASE_SECONDS", 30)
 MOST_OPEN_RUNS = env_int("SYNTHLAB_MOST_OPEN_RUNS", 20)
 # Seats of a round; more are written by the worker while the manager sees how far it is.
 DRAW_AT_ONCE = env_int("SYNTHLAB_DRAW_AT_ONCE", 2000)
+# Samples of a pool; what a larger one promises is worked out by the worker.
+FORECAST_AT_ONCE = env_int("SYNTHLAB_FORECAST_AT_ONCE", 2000)
 UNDO_SECONDS = env_int("SYNTHLAB_UNDO_SECONDS", 3600)
 IMPORT_MAX_UPLOAD_MB = env_int("SYNTHLAB_IMPORT_MAX_UPLOAD_MB", 200)
 IMPORT_MAX_UNPACKED_MB = env_int("SYNTHLAB_IMPORT_MAX_UNPACKED_MB", 1024)

@@ -14,6 +14,7 @@ SECTIONS = (
     ("lab", "annotation:lab", _("Codebook lab")),
     ("samples", "annotation:samples", _("Samples")),
     ("machines", "annotation:machines", _("Machines")),
+    ("planner", "annotation:planner", _("Planner")),
     ("rounds", "annotation:rounds", _("Rounds")),
     ("agreement", "annotation:agreement", _("Agreement")),
     ("reliability", "annotation:reliability", _("Reliability")),
