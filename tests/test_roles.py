@@ -101,6 +101,15 @@ class World:
         machine = f.make_machine(project, draft_parent, name=mark)
         item, middle, last = round_.items.order_by("rank")
         f.make_suggestion(machine, item.sample, {"yes": 0.75, "no": 0.25})
+        trial = f.make_codebook(
+            project, published=False, state="trial", parent=draft_parent, question=mark
+        )
+        tried = f.make_machine(project, trial, name=f"{mark} trial")
+        for yes in (0.25, 0.75):
+            dev = f.make_sample(project, f"{mark} dev {yes}", split="dev")
+            f.make_suggestion(machine, dev, {"yes": yes, "no": 1 - yes})
+            f.make_suggestion(tried, dev, {"yes": 0.75, "no": 0.25})
+        f.make_locked_split(project)
         # An answer can be changed by whoever gave it, so each role has one of their own.
         self.answers = {
             "annotator": f.make_annotation(item, annotator, "yes", comment=mark).pk,

@@ -34,6 +34,7 @@ def fill(world):
     for item in drawn.items.all()[:18]:
         for person in (annotator, manager):
             f.make_annotation(item, person, "yes" if rng.random() < 0.6 else "no")
+    fill_lab(project, people)
     Round.objects.filter(project=project).update(machine=machine)
     CodebookNote.objects.create(
         project=project,
@@ -44,3 +45,12 @@ def fill(world):
         text=f"{LONG_WORD} is neither.",
     )
     return drawn
+
+
+def fill_lab(project, people):
+    """What people say of the locked dev split, on which a trial fixes one sample."""
+    dev = list(project.samples.filter(split="dev"))
+    frame = {"filter": {"split": "dev"}, "size": len(dev)}
+    round_ = f.make_round(project, samples=dev, annotators=people, frame=frame)
+    for item in round_.items.all():
+        f.make_annotation(item, people[0], "yes")
