@@ -176,7 +176,7 @@ class RoundForm(MonitorForm):
         return possible
 
     def _suggested(self, project):
-        machine = self.machines.first()
+        machine = self.machines.asked().first()
         return {
             "name": gettext("Round %(n)d") % {"n": project.rounds.count() + 1},
             "purpose": Round.Purpose.REVIEW,
