@@ -30,6 +30,14 @@ def _only_loopback(self, address):
 socket.socket.connect = _only_loopback
 
 
+# The migrations whose triggers refuse changes.
+KEEPING = (
+    "annotation.migrations.0002_append_only",
+    "annotation.migrations.0009_figures_are_kept",
+    "generation.migrations.0002_append_only",
+)
+
+
 @pytest.fixture
 def committed_db(transactional_db):
     """A database whose commits are real, for threads and processes; emptied afterwards.
@@ -38,10 +46,7 @@ def committed_db(transactional_db):
     """
     yield
     connection.close()
-    modules = [
-        importlib.import_module(f"{app}.migrations.0002_append_only")
-        for app in ("annotation", "generation")
-    ]
+    modules = [importlib.import_module(name) for name in KEEPING]
     steps = [step for module in modules for step in module.Migration.operations]
     with connection.schema_editor() as editor:
         for step in steps:

@@ -152,6 +152,12 @@ def _cautions(found):
             " below, but measure nothing.",
             chosen,
         ) % {"n": _n(chosen)}
+    low, high = found.paired.difference.interval or (0.0, 0.0)
+    if found.paired.better is None and (low > 0 or high < 0):
+        yield _(
+            "The interval leaves out 0, but the exact test does not reach its level. So near the"
+            " edge the two may differ; the test decides."
+        )
     yield from _other_rules(found)
 
 

@@ -11,7 +11,7 @@ register = template.Library()
 SECTIONS = (
     ("overview", "annotation:project", _("Overview")),
     ("codebook", "annotation:codebook", _("Codebook")),
-    ("lab", "annotation:lab", _("Codebook lab")),
+    ("lab", "annotation:lab", _("Lab")),
     ("samples", "annotation:samples", _("Samples")),
     ("machines", "annotation:machines", _("Machines")),
     ("planner", "annotation:planner", _("Planner")),
