@@ -175,7 +175,10 @@ def test_the_machine_page_lets_a_student_learn_and_follows_it(client, project):
     student = MachineAnnotator.objects.get(kind="student")
     assert made.url == reverse("annotation:machine", args=[student.pk])
     assert 'hx-trigger="every 2s"' in client.get(made.url).content.decode()
+    poll = {"HX-Request": "true", "HX-Target": "student"}
+    assert b"<html" not in client.get(made.url, headers=poll).content
     work_on_due()
+    assert client.get(made.url, headers=poll).headers["HX-Refresh"] == "true"
     shown = client.get(made.url).content.decode()
     assert "every 2s" not in shown
     assert "another label than the machine" in shown
