@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthlab.science.agreement import agreement
-from synthlab.science.assisted import cross_fitted, narrowest_proportion, prevalences
+from synthlab.science.assisted import cross_fitted, helped_proportion, prevalences
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.confusion import Comparison, compare
 from synthlab.science.estimation import Design, naive_proportion
@@ -165,7 +165,8 @@ def run(populations, draws, seed, size=SIZE):
 
 
 def assisted(found, rows, design):
-    """The figures for which AIPW is taken where it narrows; the model spoke of every sample."""
+    """The figures that AIPW helps with where answers are enough; the model spoke of every sample.
+    "AIPW" below are those of them that it did help with."""
     right = (found.people == found.model).astype(float)[rows]
     stated = np.clip(found.confidence, 1e-6, 1 - 1e-6)
     sure = np.log(stated / (1 - stated))[:, None]
@@ -174,7 +175,7 @@ def assisted(found, rows, design):
     given = (found.model[:, None] == places).astype(float)
     predictions = cross_fitted(right, design, sure, rows)
     return {
-        "accuracy, helped": [narrowest_proportion(right, design, predictions)],
+        "accuracy, helped": [helped_proportion(right, design, predictions).figure],
         "prevalence, helped": prevalences(said, design, given, rows),
     }
 

@@ -17,6 +17,7 @@ FLOORS = {
     "generation.access": 2,
     "annotation.arrays": 3,
     "annotation.arrays_agreement": 3,
+    "annotation.arrays_assisted": 3,
     "annotation.arrays_certificate": 3,
     "annotation.arrays_chances": 3,
     "annotation.arrays_codes": 3,

@@ -16,6 +16,7 @@ from annotation.arrays_agreement import (
 from annotation.arrays_codes import Scope
 from annotation.models import Sample
 from annotation.reports import annotators
+from annotation.reports.assisted import Assisted, assisted
 from annotation.reports.figures import SideBySide, match, measures, resampling, side_by_side
 from annotation.reports.replacing import USUAL, Replacing, replacing
 from annotation.task_types.base import LabelRule
@@ -97,6 +98,7 @@ class Report:
     periods: tuple[annotators.Period, ...]
     reference: "Reference | None"
     replacing: Replacing | None
+    assisted: Assisted | None
 
 
 def report(scope: Scope, effort: str = USUAL) -> Report:
@@ -119,6 +121,7 @@ def report(scope: Scope, effort: str = USUAL) -> Report:
         periods=tuple(annotators.over_time(read)) if scope.machine else (),
         reference=against_reference(read, rests_on.size),
         replacing=replacing(read, names, effort) if scope.machine else None,
+        assisted=assisted(read),
     )
 
 

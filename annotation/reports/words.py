@@ -4,8 +4,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from annotation.reports import replacing
+from annotation.reports import assisted, replacing
 from synthlab.science import alternative_annotator, calibration_maps, figures
+from synthlab.science import assisted as helped
 from synthlab.science.figures import Figure
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -40,6 +41,19 @@ REASONS = {
     alternative_annotator.TOO_FEW_SAMPLES: gettext_lazy(
         "fewer than 30 samples that two others answered too"
     ),
+    helped.TOO_FEW: gettext_lazy("fewer than 100 answers drawn by lot"),
+    helped.TOO_ALIKE: gettext_lazy(
+        "fewer than 20 answers agree with the machine, or differ from it, or from what its"
+        " confidence foretold"
+    ),
+    helped.NO_NEED: gettext_lazy("the whole set is answered"),
+    assisted.SEVERAL_ROUNDS: gettext_lazy(
+        "several rounds measure together: choose a single one above"
+    ),
+    assisted.NO_FRAME: gettext_lazy(
+        "the samples that the round was drawn from can no longer be told, or are too many"
+    ),
+    assisted.NOT_STATED: gettext_lazy("the machine does not say how sure it is"),
     replacing.TOO_FEW_ANSWERS_EACH: gettext_lazy(
         "no sample drawn by lot has blind answers of three people and a label of the machine"
     ),

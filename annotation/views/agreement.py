@@ -71,6 +71,7 @@ def _compared(report, counts):
     accuracy = report.model.accuracy
     return shown | {
         **replacing_words.said(report.replacing, report.scope),
+        "assisted_reason": words.REASONS.get(report.assisted.reason) if report.assisted else "",
         "matrix": matrix(report.model, counts),
         "missing": words.missing(basis.drawn_by_lot, basis.answered, by_lot),
         "gap": words.gap(accuracy.corrected, accuracy.naive, compared - by_lot, compared),

@@ -140,7 +140,7 @@ def _with_gaps(codes: np.ndarray) -> np.ndarray:
 
 
 def _known(lead: np.ndarray) -> np.ndarray:
-    return lead[~np.isnan(lead)]
+    return np.asarray(lead[~np.isnan(lead)])
 
 
 def _leads(people: np.ndarray, model: np.ndarray, person: int, alignment: Alignment) -> np.ndarray:

@@ -9,6 +9,10 @@ estimator, and the frame is finite, so that the mean prediction carries no error
 It is right whatever the predictions are worth, as long as no prediction was learned from the
 answer that it is held against: see `cross_fitted`. How much it narrows depends on how much of the
 answers they explain, which is little for accuracy and often much for prevalence.
+
+The weight is tuned on the same answers. Tuning it on four fifths of them for the fifth, in turn,
+changed neither the width nor how often the interval held the truth (bench/coverage.py's
+populations: 96.2 and 96.1 %).
 """
 
 import math
@@ -28,7 +32,12 @@ from synthlab.science.intervals import clopper_pearson_interval, shrunk_for_smal
 
 ENOUGH = 100  # answers below which the error of such a figure is badly estimated
 OFTEN = 20  # effective answers of either outcome, and that differ from their prediction: as well
-NARROWER = 0.95  # of the width of the plain interval, for which it is worth taking
+
+TOO_FEW = "fewer than 100 answers drawn by lot"
+TOO_ALIKE = "fewer than 20 answers of either kind, or that differ from what was expected"
+NO_NEED = "nothing is left to predict"
+
+REASONS = (TOO_FEW, TOO_ALIKE, NO_NEED)
 
 
 @dataclass(frozen=True)
@@ -149,24 +158,47 @@ def tuned_weight(y: np.ndarray, f: np.ndarray, design: Design) -> float:
     return float(np.clip((counts * off * (y - (w * y).sum())).sum() / room, 0, 1))
 
 
-def narrowest_proportion(
-    values: np.ndarray, design: Design, predictions: Predictions | None, level: float = 0.95
-) -> Figure:
-    """AIPW where its interval is honestly narrower, else Hajek's with Korn & Graubard's interval.
+@dataclass(frozen=True)
+class Helped:
+    """A share with a model's help; where that is not to be had, the plain one and the reason."""
 
-    Honestly: with a hundred answers, twenty (by effective number) of either outcome and twenty
-    that differ from their prediction; with fewer, or nearly all alike, the error of such a figure
-    is underestimated. And by a margin, so that it is not taken for a lucky variance.
+    figure: Figure
+    worth: float | None = None  # plain answers that would vary as little
+    reason: str = ""
+
+    @property
+    def helps(self) -> bool:
+        return not self.reason
+
+
+def helped_proportion(
+    values: np.ndarray, design: Design, predictions: Predictions | None, level: float = 0.95
+) -> Helped:
+    """AIPW with answers enough, else Hajek's with Korn & Graubard's interval.
+
+    Enough are a hundred, with twenty (by effective number) of either outcome and twenty that
+    differ from their prediction: with fewer, or nearly all alike, the error of such a figure is
+    underestimated. Which of the two intervals is narrower plays no part: that would be a choice
+    made after looking.
     """
     plain = hajek_proportion(values, design, level)
-    if predictions is None or plain.interval is None or plain.n < ENOUGH:
-        return plain
-    if plain.method == "census" or not _telling(values, design, predictions):
-        return plain
-    assisted = assisted_proportion(values, design, predictions, level)
-    if assisted.interval is None or _width(assisted) > NARROWER * _width(plain):
-        return plain
-    return assisted
+    if predictions is None or plain.interval is None or plain.method == "census":
+        return Helped(plain, reason=plain.reason or NO_NEED)
+    if plain.n < ENOUGH:
+        return Helped(plain, reason=TOO_FEW)
+    if not _telling(values, design, predictions):
+        return Helped(plain, reason=TOO_ALIKE)
+    figure = assisted_proportion(values, design, predictions, level)
+    return Helped(figure, _worth(values, design, predictions))
+
+
+def _worth(values: np.ndarray, design: Design, predictions: Predictions) -> float:
+    """How many answers of the same draw would vary as little without help."""
+    y = np.asarray(values, dtype=float)
+    counted = ~np.isnan(y) & design.measuring
+    kept, y, f = design.take(counted), y[counted], predictions.answered[counted]
+    rest = y - tuned_weight(y, f, kept) * f
+    return (len(y) - 2) * variance_of_mean(y, kept) / variance_of_mean(rest, kept)
 
 
 def _telling(values: np.ndarray, design: Design, predictions: Predictions) -> bool:
@@ -177,10 +209,6 @@ def _telling(values: np.ndarray, design: Design, predictions: Predictions) -> bo
     sides = (effective_size(kept.weights[y > 0.5]), effective_size(kept.weights[y <= 0.5]))
     rest = y - tuned_weight(y, f, kept) * f
     return min(*sides, _carrying(rest, kept)) >= OFTEN
-
-
-def _width(figure: Figure) -> float:
-    return figure.interval[1] - figure.interval[0] if figure.interval else 2.0
 
 
 def prevalences(
@@ -201,5 +229,5 @@ def prevalences(
         assist = None
         if predicted is not None and rows is not None:
             assist = Predictions.of(np.nan_to_num(predicted[:, label], nan=0.0), rows)
-        found.append(narrowest_proportion(said[:, label], design, assist, level))
+        found.append(helped_proportion(said[:, label], design, assist, level).figure)
     return found

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from synthlab.science.assisted import (
+    NO_NEED,
+    TOO_ALIKE,
+    TOO_FEW,
     Predictions,
     assisted_proportion,
     cross_fitted,
-    narrowest_proportion,
+    helped_proportion,
     prevalences,
     tuned_weight,
 )
@@ -70,7 +73,7 @@ def test_it_is_unbiased_covers_and_narrows_where_the_model_knows_something():
     for _ in range(300):
         rows = np.flatnonzero(rng.random(SIZE) < pi)
         design = Design(pi[rows], SIZE)
-        figure = narrowest_proportion(truth[rows], design, Predictions.of(said, rows))
+        figure = helped_proportion(truth[rows], design, Predictions.of(said, rows)).figure
         plain = hajek_proportion(truth[rows], design)
         taken += figure.method == "aipw"
         errors.append(figure.value - truth.mean())
@@ -89,8 +92,8 @@ def test_predictions_learned_without_cross_fitting_would_claim_too_much():
     noise = rng.normal(size=(600, 400))
     rows, design = even(rng, 120, 600)
     fitted = cross_fitted(truth[rows], design, noise, rows)
-    narrowed = narrowest_proportion(truth[rows], design, fitted)
-    assert narrowed == hajek_proportion(truth[rows], design)
+    narrowed = helped_proportion(truth[rows], design, fitted).figure
+    assert width(narrowed) > 0.95 * width(hajek_proportion(truth[rows], design))
     taught = np.full(600, truth[rows].mean())
     taught[rows] = np.clip(truth[rows] + rng.normal(0, 0.1, 120), 0, 1)  # told the very answers
     told = assisted_proportion(truth[rows], design, Predictions.of(taught, rows))
@@ -117,18 +120,47 @@ def test_few_or_nearly_unanimous_answers_get_the_plain_interval():
     rng = np.random.default_rng(6)
     truth, said = frame(rng)
     rows, design = even(rng, 90)
-    few = narrowest_proportion(truth[rows], design, Predictions.of(said, rows))
-    assert few == hajek_proportion(truth[rows], design)
-    flawless = narrowest_proportion(truth[rows], design, Predictions.of(truth, rows))
-    assert flawless == few
+    few = helped_proportion(truth[rows], design, Predictions.of(said, rows))
+    assert (few.figure, few.worth) == (hajek_proportion(truth[rows], design), None)
+    assert (few.reason, few.helps) == (TOO_FEW, False)
+    flawless = helped_proportion(truth[rows], design, Predictions.of(truth, rows)).figure
+    assert flawless == few.figure
     rows, design = even(rng, 400)
     assert assisted_proportion(truth[rows], design, Predictions.of(truth, rows)) == (
         hajek_proportion(truth[rows], design)  # no answer differed: the variance is rounding alone
     )
     near = (rng.random(SIZE) < 0.98).astype(float)
     rows, design = even(rng, 400)
-    figure = narrowest_proportion(near[rows], design, Predictions.of(near, rows))
-    assert figure == hajek_proportion(near[rows], design)  # a flawless model: no miss was seen
+    found = helped_proportion(near[rows], design, Predictions.of(near, rows))
+    assert found.figure == hajek_proportion(near[rows], design)  # flawless: no miss was seen
+    assert found.reason == TOO_ALIKE
+
+
+def test_which_interval_is_narrower_plays_no_part():
+    """A model that knows little: taken always where answers are enough, wider or narrower."""
+    rng = np.random.default_rng(11)
+    truth, said = frame(rng, useful=0.58)
+    ratios = []
+    for _ in range(60):
+        rows, design = even(rng, 150)
+        found = helped_proportion(truth[rows], design, Predictions.of(said, rows))
+        assert found.helps
+        ratios.append(width(found.figure) / width(hajek_proportion(truth[rows], design)))
+    assert min(ratios) < 1 < max(ratios)
+
+
+def test_the_worth_is_how_many_plain_answers_would_vary_as_little():
+    """Against the spread of both over 400 draws: the ratio of their variances, times n."""
+    rng = np.random.default_rng(12)
+    truth, said = frame(rng, useful=0.75)
+    plain, helped, worth = [], [], []
+    for _ in range(400):
+        rows, design = even(rng, 200)
+        found = helped_proportion(truth[rows], design, Predictions.of(said, rows))
+        plain.append(truth[rows].mean())
+        helped.append(found.figure.value)
+        worth.append(found.worth)
+    assert np.mean(worth) == pytest.approx(200 * np.var(plain) / np.var(helped), rel=0.2)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -139,7 +171,7 @@ def test_answers_that_are_all_alike_are_a_figure_and_no_traceback(value):
     predictions = cross_fitted(y, design, rng.normal(size=(SIZE, 2)), rows)
     for figure in (
         assisted_proportion(y, design, predictions),
-        narrowest_proportion(y, design, predictions),
+        helped_proportion(y, design, predictions).figure,
     ):
         assert figure.value == value
         assert 0 < width(figure) < 0.1
@@ -147,7 +179,7 @@ def test_answers_that_are_all_alike_are_a_figure_and_no_traceback(value):
 
 def test_without_a_draw_or_without_answers_it_says_so():
     predictions = Predictions(np.full(4, 0.5), 0.5)
-    targeted = narrowest_proportion(np.ones(4), Design(np.full(4, np.nan), 9), predictions)
+    targeted = helped_proportion(np.ones(4), Design(np.full(4, np.nan), 9), predictions).figure
     assert (targeted.value, targeted.reason) == (None, NO_DRAW)
     nobody = assisted_proportion(np.full(4, np.nan), Design(np.full(4, 0.2), 20), predictions)
     assert (nobody.value, nobody.reason) == (None, NO_ANSWERS)
@@ -156,7 +188,9 @@ def test_without_a_draw_or_without_answers_it_says_so():
 def test_a_census_needs_no_help():
     truth, said = frame(np.random.default_rng(8), size=200)
     everything = Design(np.ones(200), 200)
-    figure = narrowest_proportion(truth, everything, Predictions.of(said, np.arange(200)))
+    found = helped_proportion(truth, everything, Predictions.of(said, np.arange(200)))
+    assert found.reason == NO_NEED
+    figure = found.figure
     assert figure.interval == (truth.mean(), truth.mean())
 
 

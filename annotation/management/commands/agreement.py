@@ -129,6 +129,7 @@ def _said(report):
         },
         "pairs": [asdict(pair) for pair in report.pairs],
         "annotators": [asdict(person) for person in report.annotators],
+        "assisted": asdict(report.assisted) if report.assisted else None,
         "replacing": asdict(report.replacing) if report.replacing else None,
         "periods": [asdict(period) for period in report.periods],
         "reference": {
