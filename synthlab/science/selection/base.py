@@ -75,6 +75,7 @@ class Drawn:
     rows: np.ndarray
     scores: np.ndarray
     chances: np.ndarray | None = None  # (size of the pool,): of all, also of those not drawn
+    recall: float | None = None  # share of the nearest neighbours that were found, if not all
 
     @property
     def inclusion(self) -> np.ndarray | None:

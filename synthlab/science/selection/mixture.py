@@ -22,6 +22,7 @@ class Mixture:
     scores: np.ndarray
     inclusion: np.ndarray
     part: np.ndarray
+    recall: float | None = None  # of the main strategy, see Drawn
 
 
 def draw(pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.Generator) -> Mixture:
@@ -47,6 +48,7 @@ def draw(pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.Generato
         scores=np.concatenate([taken.scores, _scores(pool.take(by_lot), main, rng)])[order],
         inclusion=np.ones(k + audit) if k + audit == pool.size else inclusion[order],
         part=np.array([main.name] * k + [AUDIT] * audit, dtype=object)[order],
+        recall=taken.recall,
     )
 
 
@@ -58,7 +60,8 @@ def _audit_first(pool: Pool, main: Strategy, k: int, audit: int, rng: np.random.
     rest = np.setdiff1d(np.arange(pool.size), by_lot)
     picked = main.select(pool.take(rest), k, rng)
     inclusion = np.concatenate([np.full(k, np.nan), np.full(audit, audit / max(pool.size, 1))])
-    return Drawn(rest[picked.rows], picked.scores), by_lot, inclusion
+    taken = Drawn(rest[picked.rows], picked.scores, recall=picked.recall)
+    return taken, by_lot, inclusion
 
 
 def _chance_first(

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from synthlab.science.neighbours import nearest
+from synthlab.science.nearby import graph
 from synthlab.science.selection.base import Drawn, Pool, affordable
 from synthlab.science.selection.options import Option, option
 
@@ -127,14 +127,25 @@ def by_bucket(ballot: Ballot, confidence: np.ndarray, amount: int) -> Picks:
     return rows, scores
 
 
-def _opened(
-    pool: Pool, neighbours: int, discount: float, rng: np.random.Generator
-) -> tuple[Ballot, np.ndarray]:
-    """The ballot of the shuffled pool, and which row each of its rows is: ties fall by lot."""
+@dataclass(frozen=True)
+class _Opened:
+    ballot: Ballot
+    order: np.ndarray  # which row of the pool each row of the ballot is: ties fall by lot
+    recall: float | None
+
+    def drawn(self, picks: Picks) -> Drawn:
+        rows, scores = picks
+        return Drawn(
+            self.order[np.array(rows, dtype=int)], np.array(scores, float), recall=self.recall
+        )
+
+
+def _opened(pool: Pool, neighbours: int, discount: float, rng: np.random.Generator) -> _Opened:
     order = rng.permutation(pool.size)
     if neighbours < 1:
         raise ValueError("Every sample votes for at least one neighbour.")
-    return Ballot(nearest(pool.vectors()[order], neighbours), discount), order
+    linked = graph(pool.vectors(), neighbours, order, rng)
+    return _Opened(Ballot(linked.neighbours, discount), order, linked.recall)
 
 
 @dataclass(frozen=True)
@@ -162,9 +173,8 @@ class FastVoteK:
 
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         k = affordable(k, pool.size)
-        ballot, order = _opened(pool, self.neighbours, self.discount, rng)
-        rows, scores = greedy(ballot, k)
-        return Drawn(order[np.array(rows, dtype=int)], np.array(scores))
+        opened = _opened(pool, self.neighbours, self.discount, rng)
+        return opened.drawn(greedy(opened.ballot, k))
 
 
 @dataclass(frozen=True)
@@ -193,7 +203,7 @@ class VoteK:
     def select(self, pool: Pool, k: int, rng: np.random.Generator) -> Drawn:
         k = affordable(k, pool.size)
         confidence = pool.column("confidence")
-        ballot, order = _opened(pool, self.neighbours, self.discount, rng)
-        first, scores = greedy(ballot, min(max(1, k // 10), k))
-        second, more = by_bucket(ballot, confidence[order], k - len(first))
-        return Drawn(order[np.array(first + second, dtype=int)], np.array(scores + more))
+        opened = _opened(pool, self.neighbours, self.discount, rng)
+        first, scores = greedy(opened.ballot, min(max(1, k // 10), k))
+        second, more = by_bucket(opened.ballot, confidence[opened.order], k - len(first))
+        return opened.drawn((first + second, scores + more))
