@@ -7,6 +7,7 @@ import numpy as np
 
 from annotation.arrays_lab import Truths, right, said_by
 from annotation.models import Codebook, MachineAnnotator, Sample
+from annotation.reports.scope import alike
 from annotation.task_types.changes import outdated
 from synthlab.science.agreement import MISSING
 from synthlab.science.comparison import PairedComparison, Power, compare_paired, planned_power
@@ -157,9 +158,10 @@ def _people(truths, place, names):
 
 def doubtful(truths: Truths, machine: MachineAnnotator) -> tuple[list[str], int]:
     """The names of labels whose rule the machine's edition words otherwise than that by which
-    people answered, and how many settled answers hold one of them. No list if it is the same."""
+    people answered, and how many settled answers hold one of them; none where only wording lies
+    between the two editions."""
     edition, theirs = truths.scope.edition, machine.codebook
-    if edition.pk == theirs.pk:
+    if theirs in alike(edition):
         return [], 0
     changed = outdated(truths.scope.rules, theirs.rules())
     labels = [label.slug for label in truths.scope.labels]
@@ -171,12 +173,11 @@ def doubtful(truths: Truths, machine: MachineAnnotator) -> tuple[list[str], int]
 
 
 def usual_judge(machines: list[MachineAnnotator], answered: list[Codebook]) -> Codebook | None:
-    """The edition that people's answers are read by unless said: that of the newer machine if
-    people answered by its meaning, else the newest by which they did. `answered`: newest first."""
-    for machine in sorted(machines, key=lambda machine: -machine.codebook.number):
-        if any(book.pk == machine.codebook_id for book in answered):
-            return machine.codebook
-    return answered[0] if answered else None
+    """The edition that people's answers are read by unless said: the newest by which they did
+    (`answered`, newest first) that neither machine's rules are older than."""
+    newest = max(machine.codebook.number for machine in machines)
+    readable = [book for book in answered if book.number <= newest] or answered
+    return readable[0] if readable else None
 
 
 def power(n: int, points: float, disagreement: float, alpha: float = ALPHA) -> Power:

@@ -172,6 +172,11 @@ def _other_rules(found):
                 " If the meaning changed with them, %(n)s of the answers cannot judge it: publish,"
                 " relabel and compare again."
             )
+            if machine.codebook.number < truths.scope.edition.number:
+                text = _(
+                    "%(machine)s followed older rules for %(labels)s: it is judged by what edition"
+                    " %(own)s means by them, in %(n)s of the answers."
+                )
             yield text % {
                 "machine": machine.name,
                 "labels": ", ".join(f"“{name}”" for name in names),

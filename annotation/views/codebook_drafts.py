@@ -128,6 +128,7 @@ def publish(request, codebook_id):
         "project": draft.project,
         "section": "codebook",
         "draft": draft,
+        "tried": draft.as_tried(),
         "found": found,
         "form": form,
     }

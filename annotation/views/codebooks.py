@@ -37,7 +37,8 @@ def edition(request, codebook_id):
 
 
 def _page(request, project, codebook):
-    editions = project.codebooks.published().select_related("published_by").order_by("-number")
+    published = project.codebooks.published().select_related("published_by")
+    editions = list(published.order_by("-number"))
     manages = request.role == MANAGER
     context = {
         "project": project,
@@ -47,11 +48,17 @@ def _page(request, project, codebook):
         "editions": editions,
         "draft": project.codebooks.drafts().first() if manages else None,
         "manages": manages,
-        "state": stale_state(codebook) if manages and codebook == editions.first() else None,
+        "state": _stale(codebook, editions) if manages else None,
         "key": uuid.uuid4(),
         "notes": _notes(project) if request.role in (MANAGER, ADJUDICATOR) else None,
     }
     return render(request, "annotation/codebook.html", context)
+
+
+def _stale(codebook, editions):
+    """What the newest edition made stale, where meanings have changed at all."""
+    changed = any(book.change == book.Change.MEANING for book in editions)
+    return stale_state(codebook) if changed and codebook == editions[0] else None
 
 
 def _notes(project):

@@ -14,7 +14,7 @@ from annotation.access import MANAGER, admits, codebook_for, project_for
 from annotation.actions import codebooks, draws, lab, splits, trials
 from annotation.actions.relabels import relabel_designs
 from annotation.actions.rounds import default_annotators
-from annotation.arrays_lab import answered_editions, truths
+from annotation.arrays_lab import answered_editions, is_intact, truths
 from annotation.forms_lab import PairForm, PowerForm, SplitForm
 from annotation.models import Sample
 from annotation.reports import lab_page, lab_words
@@ -148,9 +148,11 @@ def _compared(request, project, form):
     locked = project.locked_splits.filter(split=chosen["split"]).first()
     answered = answered_editions(locked) if locked else []
     judge = form.judge() or usual_judge(list(pair), answered)
-    context = {"pair": pair, "locked": locked, "judge": judge, "asked": bool(answered)}
+    context = {"pair": pair, "locked": locked, "judge": judge}
     if locked is None or judge is None:
         return context
+    if not is_intact(locked):
+        return context | {"changed": True}
     looks = 1
     if locked.split == Sample.Split.TEST:
         subject, answers = lab.subject_of(pair, judge), sum(lab.answers_to(locked, pair))

@@ -208,12 +208,17 @@ def test_nothing_is_locked_while_samples_or_rounds_are_being_written(client):
 
 
 def test_a_sample_that_left_a_locked_split_all_the_same_is_noticed(client):
-    project, _edition = made(client)
+    project, edition = made(client)
     lock(client, project)
     moved = project.samples.filter(split="dev").first()
     Sample.objects.filter(pk=moved.pk).update(split="pool")
     page = page_of(client, f"/projects/{project.pk}/lab/")
     assert "no longer those that it was locked with" in page
+    labelled(project)
+    pair = machines(project, edition, edition, (3, 3, 3, 0))
+    page = page_of(client, comparing(project, *pair))
+    assert "no figure on it can be trusted" in page
+    assert "McNemar" not in page
 
 
 def test_an_import_refuses_rows_of_a_locked_split_and_takes_the_others(client, settings, tmp_path):
@@ -272,6 +277,7 @@ def test_the_machine_of_a_trial_is_not_offered_where_people_or_releases_are(clie
     for path in ("rounds/new/", "agreement/", "releases/", "certificate/", ""):
         assertNotContains(client.get(f"/projects/{project.pk}/{path}"), "on trial")
     assertContains(client.get(f"/projects/{project.pk}/machines/"), "on trial")
+    assertContains(client.get(f"/machines/{machine.pk}/"), "on trial")
 
 
 def test_publishing_what_was_tried_makes_the_trial_the_edition(client):
@@ -279,6 +285,9 @@ def test_publishing_what_was_tried_makes_the_trial_the_edition(client):
     draft = redraft(project, yes="Only a plain yes.")
     trial = trials.try_draft(draft)
     machine = f.make_machine(project, trial)
+    page = page_of(client, f"/codebooks/{draft.pk}/publish/")
+    assert "Publish edition 2" in page
+    assert "the trial becomes the edition" in page
     assert publish(draft, "wording") == trial == project.edition()
     assert not project.codebooks.drafts().exists()
     assert machine in project.machines.standing()
@@ -291,6 +300,7 @@ def test_publishing_another_text_than_was_tried_leaves_the_trial_a_trial(client)
     draft = redraft(project, yes="Only a plain yes.")
     trial = trials.try_draft(draft)
     Label.objects.filter(codebook=draft, slug="yes").update(definition="Yes, or a nod.")
+    assert "was not tried" in page_of(client, f"/codebooks/{draft.pk}/publish/")
     edition = publish(draft, "wording")
     trial.refresh_from_db()
     assert edition == draft == project.edition()
@@ -465,6 +475,29 @@ def test_a_draft_with_other_rules_is_judged_with_a_caution(client):
     first, second = machines(project, edition, trial, (4, 2, 1, 1))
     page = page_of(client, comparing(project, first, second))
     assert "8 of the answers cannot judge it" in page
+
+
+def test_an_older_machine_is_judged_by_the_newer_meaning(client):
+    project, edition = made(client, 0)
+    for number in range(4):
+        f.make_sample(project, f"text {number}", split="dev")
+    f.make_locked_split(project)
+    labelled(project)
+    newer = published_on(project, yes="Only a plain yes.")
+    pair = machines(project, edition, newer, (1, 1, 1, 1))
+    assert "answers by edition 2" not in page_of(client, comparing(project, *pair))
+    relabelled = labelled(project)
+    assert relabelled.codebook == newer
+    page = page_of(client, comparing(project, *pair))
+    assert "old rules followed older rules for “Yes”" in page
+    assert "answers are read by edition 2" in page
+    worded = published_on(project, "wording", yes="A plain yes and nothing else.")
+    third = f.make_machine(project, worded, name="reworded")
+    for sample in project.samples.all():
+        f.make_suggestion(third, sample, YES)
+    page = page_of(client, comparing(project, pair[1], third))
+    assert "answers are read by edition 3" in page
+    assert "followed" not in page
 
 
 def test_with_several_labels_the_whole_answer_is_compared(client):

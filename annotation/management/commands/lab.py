@@ -5,7 +5,7 @@ from django.core.management.base import CommandError
 from annotation.actions.codebooks import StaleDraft
 from annotation.actions.lab import answers_to, looks_at_test, subject_of, take_look
 from annotation.actions.trials import CannotTry, try_draft
-from annotation.arrays_lab import answered_editions, truths
+from annotation.arrays_lab import answered_editions, is_intact, truths
 from annotation.management.base import ScriptCommand, member_named, project_named
 from annotation.models import Sample
 from annotation.reports import lab_page, lab_words
@@ -59,6 +59,8 @@ class Command(ScriptCommand):
         locked = project.locked_splits.filter(split=options["split"]).first()
         if locked is None:
             raise CommandError(f"Lock the {options['split']} split first, in the lab.")
+        if not is_intact(locked):
+            raise CommandError("The samples of this split are not those that it was locked with.")
         judge = usual_judge(list(pair), answered_editions(locked))
         if judge is None:
             raise CommandError("Nobody has labelled this split yet.")
