@@ -12,7 +12,7 @@ from synthlab.science.selection.base import Pool
 from synthlab.science.selection.co_annotating import CoAnnotating
 
 STEP, STEPS = 0.025, 20  # half of the samples, a round of 2.5 % at a time
-FIRST_BY_LOT = 0.5  # of the first round; the rest of it follows the machine's own doubt
+FIRST_BY_LOT = 0.2  # of the first round; the rest of it follows the machine's own doubt
 FEWEST_FIRST, MOST_FIRST = 40, 0.1  # samples of the first round, and its share of a small set
 LEARNING = {"error_model": False, "expected_error": True}  # with the corrector?
 DRAWN_ONCE = (

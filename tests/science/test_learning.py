@@ -102,6 +102,17 @@ def test_where_nothing_can_be_learnt_the_machines_own_doubt_stays():
     assert np.corrcoef(np.arange(SIZE), doubt)[0, 1] < -0.9
 
 
+def test_answers_to_the_greatest_doubts_alone_do_not_turn_the_ranking_round():
+    """Among the most doubtful, errors are as rare where doubt is greater: that is chance."""
+    _, clues = population(informative=False)
+    first = np.argsort(clues.confidence)[:30]
+    known = np.full(SIZE, -1)
+    known[first] = np.where(np.arange(30) < 10, clues.answers[first], 1 - clues.answers[first])
+    learned = learn(gather(clues, rng()), clues.answers, known, 2, rng())
+    sure, unsure = clues.confidence > 0.95, (clues.confidence < 0.75) & (known < 0)
+    assert learned.machine_error[sure].mean() < learned.machine_error[unsure].mean()
+
+
 def test_an_answer_does_not_predict_itself():
     """Pure noise: held-out chances cannot separate what was answered, fitted ones would."""
     draw = rng(3)

@@ -3,7 +3,9 @@
 The error model is P(wrong | evidence), the corrector P(label | evidence): both L2 logistic
 regressions on standardised evidence, every prediction for a sample with a person's answer made
 without that answer (cross-fitting, Chernozhukov et al. 2018, section 3). The doubt that the machine
-states itself is the starting point: its columns are penalised least, those of the text most.
+states itself is the starting point: it is made a chance of an error first, and both models learn
+only what changes it. That more doubt means more errors is assumed until answers say otherwise:
+answers to the greatest doubts alone show little of it, and would else teach the opposite.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthlab.science.learning.evidence import Evidence
-from synthlab.science.learning.student import FOLDS, MOST_LABELS, folds, teach
+from synthlab.science.learning.student import FOLDS, MOST_LABELS, Student, folds, teach
 
 FEWEST_ANSWERS = 20  # people's answers below which nothing is learnt
 MOST_ANSWERS = (
@@ -22,10 +24,12 @@ PER_LABEL = 3  # people's answers for each label in use below which no corrector
 GENTLE = 10.0  # penalty of the two numbers that stretch chances
 LEAD = 0.25  # by which the corrector's label must be likelier than the machine's
 TRUST = {  # scale of the columns, so that one penalty weighs on each kind as much as it should
-    "raw": {"doubt": 3.0, "number": 0.0, "label": 0.0, "text": 0.0},
-    "wrong": {"doubt": 3.0, "number": 0.5, "label": 0.3, "text": 0.1},
-    "label": {"doubt": 2.0, "number": 0.5, "label": 0.5, "text": 0.15},
+    "raw": {"doubt": 1.0, "unstated": 3.0, "number": 0.0, "label": 0.0, "text": 0.0},
+    "wrong": {"doubt": 3.0, "unstated": 3.0, "number": 0.5, "label": 0.3, "text": 0.1},
+    "label": {"doubt": 2.0, "unstated": 2.0, "number": 0.5, "label": 0.5, "text": 0.15},
 }
+SLOPE = 0.5  # log-odds of an error by a standard deviation of doubt, for each of its two columns,
+SURE = 0.0625  # and the variance around it: what is believed before people have answered
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Learned:
     """For every sample: the label to release, how likely people disagree, what that comes from.
 
     `scores` names the chance that won on people's answers: "raw" (the machine's own doubt, made a
-    probability), "error" (error model) or "both" (error model and corrector). `losses` are their
-    held-out log losses per answer; empty where too few people answered.
+    probability), "error" (error model), "label" (corrector) or "both". `losses` are their held-out
+    log losses per answer; empty where too few people answered.
     """
 
     labels: np.ndarray  # (size,): codes
@@ -153,34 +157,83 @@ def _untaught(lesson: Lesson) -> Learned:
     return Learned(lesson.answers, error, error, np.zeros(len(doubt), dtype=bool), "raw", {})
 
 
+@dataclass(frozen=True)
+class Models:
+    """What was fitted on some of the answers; no corrector where there are too few."""
+
+    raw: Student
+    error: Student
+    corrector: Student | None
+
+
 def _cross_fitted(
     lesson: Lesson, fold: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Each chance of an error for all rows, and the corrector, held out where people answered."""
-    wrong = _wrong(lesson).astype(int)
-    chances = {
-        score: _inside(_held_out(lesson, _scaled(lesson.evidence, model), wrong, 2, fold)[:, 1])
-        for score, model in (("raw", "raw"), ("error", "wrong"))
-    }
-    if not _correctable(lesson):
-        return chances, None
-    table = _scaled(lesson.evidence, "label")
-    corrector = _held_out(lesson, table, lesson.said, lesson.labels, fold)
-    chances["both"] = _inside(_together(chances["error"], corrector, lesson))
+    everything = _fitted(lesson, np.ones(len(lesson.rows), dtype=bool))
+    raw, error, corrector = _predicted(everything, lesson, np.arange(len(fold)))
+    for held in range(FOLDS):
+        here = np.flatnonzero(fold == held)
+        models = _fitted(lesson, fold[lesson.rows] != held, everything)
+        raw[here], error[here], labels = _predicted(models, lesson, here)
+        if corrector is not None:
+            corrector[here] = labels
+    chances = {"raw": _inside(raw), "error": _inside(error)}
+    if corrector is not None:
+        chances["both"] = _inside(_together(error, corrector, lesson, 0.5))
+        chances["label"] = _inside(_together(error, corrector, lesson, 1.0))
     return chances, corrector
 
 
-def _held_out(
-    lesson: Lesson, table: np.ndarray, codes: np.ndarray, labels: int, fold: np.ndarray
-) -> np.ndarray:
-    """(size, labels): of all that people answered, or without its own fold where they did."""
-    everything = teach(table[lesson.rows], codes, labels)
-    answer = everything.beliefs(table)
-    for held in range(FOLDS):
-        here, rest = np.flatnonzero(fold == held), fold[lesson.rows] != held
-        student = teach(table[lesson.rows[rest]], codes[rest], labels, like=everything)
-        answer[here] = student.beliefs(table[here])
-    return answer
+def _fitted(lesson: Lesson, taught: np.ndarray, like: Models | None = None) -> Models:
+    """The models by those of the lesson's answers that are marked; `like`: by nearly the same."""
+    rows, said = lesson.rows[taught], lesson.said[taught]
+    wrong = _wrong(lesson)[taught].astype(int)
+    first, second, third = (like.raw, like.error, like.corrector) if like else (None, None, None)
+    table = _scaled(lesson.evidence, "raw", rows)
+    slopes = _slopes(lesson.evidence)
+    raw = teach(table, wrong, 2, penalty=SURE, like=first, centre=slopes)
+    start = _log_odds(raw.beliefs(table)[:, 1])
+    table = _scaled(lesson.evidence, "wrong", rows)
+    error = teach(table, wrong, 2, like=second, offset=_of_errors(start))
+    if not _correctable(lesson):
+        return Models(raw, error, None)
+    table, offset = _scaled(lesson.evidence, "label", rows), _of_labels(start, rows, lesson)
+    corrector = teach(table, said, lesson.labels, like=third, offset=offset)
+    return Models(raw, error, corrector)
+
+
+def _predicted(
+    models: Models, lesson: Lesson, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """For these rows: the chance of an error by doubt and by the error model, and the labels'."""
+    raw = models.raw.beliefs(_scaled(lesson.evidence, "raw", rows))[:, 1]
+    start = _log_odds(raw)
+    table = _scaled(lesson.evidence, "wrong", rows)
+    error = models.error.beliefs(table, _of_errors(start))[:, 1]
+    if models.corrector is None:
+        return raw, error, None
+    table, offset = _scaled(lesson.evidence, "label", rows), _of_labels(start, rows, lesson)
+    return raw, error, models.corrector.beliefs(table, offset)
+
+
+def _slopes(evidence: Evidence) -> np.ndarray:
+    """What is believed of the columns of the raw model: they grow with confidence."""
+    kinds = evidence.kinds[_weights(evidence, "raw") > 0]
+    return np.where(kinds == "doubt", -SLOPE, 0.0)
+
+
+def _of_errors(start: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.zeros(len(start)), start])
+
+
+def _of_labels(start: np.ndarray, rows: np.ndarray, lesson: Lesson) -> np.ndarray:
+    """Log-odds of the labels if the machine errs as `start` says, all others equally likely."""
+    offset = np.zeros((len(rows), lesson.labels))
+    read = np.flatnonzero(lesson.answers[rows] >= 0)
+    others = len(np.unique(lesson.said)) - 1
+    offset[read, lesson.answers[rows[read]]] = np.log(max(1, others)) - start[read]
+    return offset
 
 
 def _correctable(lesson: Lesson) -> bool:
@@ -189,13 +242,14 @@ def _correctable(lesson: Lesson) -> bool:
     return 1 < used <= len(lesson.said) / PER_LABEL and lesson.labels <= CORRECTABLE
 
 
-def _together(error: np.ndarray, corrector: np.ndarray, lesson: Lesson) -> np.ndarray:
-    """The mean log-odds of both models, where the corrector knows the machine's label at all."""
+def _together(error: np.ndarray, corrector: np.ndarray, lesson: Lesson, share: float) -> np.ndarray:
+    """The log-odds of both models, the corrector's of this weight where it knows the machine's
+    label at all."""
     counts = np.bincount(lesson.said, minlength=lesson.labels)
     often = np.argsort(-counts, kind="stable")[:MOST_LABELS]
     knows = np.isin(lesson.answers, often[counts[often] > 1])
     other = 1 - corrector[np.arange(len(error)), lesson.answers]
-    odds = (_log_odds(error) + _log_odds(other)) / 2
+    odds = (1 - share) * _log_odds(error) + share * _log_odds(other)
     return np.asarray(np.where(knows, 1 / (1 + np.exp(-odds)), error))
 
 
@@ -203,9 +257,13 @@ def _wrong(lesson: Lesson) -> np.ndarray:
     return np.asarray(lesson.said != lesson.answers[lesson.rows])
 
 
-def _scaled(evidence: Evidence, model: str) -> np.ndarray:
-    trust = np.array([TRUST[model][kind] for kind in evidence.kinds])
-    return np.asarray((evidence.table * trust)[:, trust > 0])
+def _scaled(evidence: Evidence, model: str, rows: np.ndarray) -> np.ndarray:
+    weights = _weights(evidence, model)
+    return np.asarray(evidence.table[np.ix_(rows, weights > 0)] * weights[weights > 0])
+
+
+def _weights(evidence: Evidence, model: str) -> np.ndarray:
+    return np.array([TRUST[model][kind] for kind in evidence.kinds])
 
 
 def _inside(chance: np.ndarray) -> np.ndarray:

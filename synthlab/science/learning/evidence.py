@@ -37,7 +37,7 @@ class Evidence:
     """The columns, standardised over all samples, and the doubt that needs no learning."""
 
     table: np.ndarray  # (size, columns), finite
-    kinds: np.ndarray  # (columns,): doubt, number, label or text
+    kinds: np.ndarray  # (columns,): doubt, unstated, number, label or text
     doubt: np.ndarray  # (size,): 1 - confidence in the answer; NaN where nothing is known
 
 
@@ -87,8 +87,9 @@ def _blocks(
     clues: Clues, doubt: np.ndarray, rng: np.random.Generator
 ) -> Iterator[tuple[str, np.ndarray]]:
     if not np.isnan(doubt).all():
-        stated = _scales(1 - doubt)
-        yield "doubt", stated
+        stated = _complete(_scales(1 - doubt))
+        yield "doubt", stated[:, :2]
+        yield "unstated", stated[:, 2:]
         yield "label", _by_answer(stated[:, :1], clues.answers)
     yield "label", one_hot(clues.answers)
     for beliefs in (clues.probabilities, vote_shares(clues), _student(clues, rng)):

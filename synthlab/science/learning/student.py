@@ -20,12 +20,14 @@ class Student:
     weights: np.ndarray
     shares: np.ndarray  # (labels,): smoothed shares of the codes it was taught
 
-    def beliefs(self, table: np.ndarray) -> np.ndarray:
+    def beliefs(self, table: np.ndarray, offset: np.ndarray | None = None) -> np.ndarray:
         """(rows, labels). A label it was not taught gets the little that smoothing leaves."""
         answer = np.tile(self.shares, (len(table), 1))
         if len(self.told_apart) > 1:
             share = self.shares[self.told_apart].sum()
             scores = table @ self.weights[:, :-1].T + self.weights[:, -1]
+            if offset is not None:
+                scores = scores + offset[:, self.told_apart]
             answer[:, self.told_apart] = share * softmax(scores, axis=1)
         return answer
 
@@ -37,11 +39,15 @@ def teach(
     *,
     penalty: float = PENALTY,
     like: Student | None = None,
+    offset: np.ndarray | None = None,
+    centre: np.ndarray | float = 0.0,
 ) -> Student:
     """Fit P(code | row of table) by maximum likelihood with an L2 penalty (not on the constant).
 
     With one label only, or none, it answers with smoothed shares. `like` is a student of nearly
-    the same rows: its weights are where the search begins, which changes the time alone.
+    the same rows: its weights are where the search begins, which changes the time alone. `offset`
+    (rows, labels) are log-odds to start from, so that only the change to them is learnt; `centre`
+    (columns,), with two labels alone, are the weights that the penalty draws towards.
     """
     counts = np.bincount(codes, minlength=labels)
     shares = (counts + 0.5 / labels) / (counts.sum() + 0.5)
@@ -55,7 +61,8 @@ def teach(
         weights[kept] = like.weights[np.searchsorted(like.told_apart, often[kept])]
     taught = np.isin(codes, often)
     aim = codes[taught][:, None] == often
-    best = _descend(table[taught], aim.astype(float), weights, penalty)
+    from_here = np.zeros(aim.shape) if offset is None else offset[taught][:, often]
+    best = _descend(table[taught], aim.astype(float), weights, penalty, from_here, centre)
     return Student(often, best, shares)
 
 
@@ -87,15 +94,24 @@ def held_out_beliefs(
     return answer
 
 
-def _descend(table: np.ndarray, aim: np.ndarray, start: np.ndarray, penalty: float) -> np.ndarray:
+def _descend(
+    table: np.ndarray,
+    aim: np.ndarray,
+    start: np.ndarray,
+    penalty: float,
+    offset: np.ndarray,
+    centre: np.ndarray | float,
+) -> np.ndarray:
     """The weights of least loss. Two labels need one set of weights: the other is its mirror."""
     two = len(start) == 2
     begin = (start[1] - start[0])[None] if two else start
+    offset = offset[:, 1:] - offset[:, :1] if two else offset
     shape = begin.shape
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = flat.reshape(shape)
-        scores = table @ weights[:, :-1].T + weights[:, -1]
+        scores = table @ weights[:, :-1].T + weights[:, -1] + offset
+        away = weights[:, :-1] - centre
         if two:
             signed = np.where(aim[:, 1] > 0, scores[:, 0], -scores[:, 0])
             value = np.logaddexp(0, -signed).sum()
@@ -105,8 +121,8 @@ def _descend(table: np.ndarray, aim: np.ndarray, start: np.ndarray, penalty: flo
             value = -(aim * logs).sum()
             miss = np.exp(logs) - aim
         gradient = np.hstack([miss.T @ table, miss.sum(axis=0)[:, None]])
-        gradient[:, :-1] += weights[:, :-1] / penalty
-        value += (weights[:, :-1] ** 2).sum() / (2 * penalty)
+        gradient[:, :-1] += away / penalty
+        value += (away**2).sum() / (2 * penalty)
         return value / len(table), gradient.ravel() / len(table)
 
     options = {"maxiter": STEPS, "gtol": 1e-4, "ftol": 1e-7}
