@@ -13,9 +13,9 @@ from synthlab.science.thresholds import Certificate, exact_certificate, pac_cert
 
 ALPHA = 0.05
 DRAWS = 500  # of the audits that are not planned, at most a quarter of the set
-PILOT, FEWEST, MOST = 0.05, 100, 250  # share of the set, and samples
+PILOT, FEWEST, MOST = 0.03, 80, 150  # share of the set, and samples
 LARGEST_PILOT = 0.1  # of a small set
-ROUTED_FIRST = 0.7  # of the labels that the plan expects to route: asked for before the audit
+ROUTED_FIRST = 0.6  # of all labels that the plan expects to route: asked for before the audit
 A_ROUND = 0.05  # share of the set after which is learnt again
 PILOTS = 25  # at most; one for every eight runs, audits are drawn again for each
 
@@ -93,16 +93,18 @@ def freeze(prepared: Prepared, eps: float, rng: np.random.Generator) -> Frozen:
     pilot = rng.permutation(size)[: int(first)]
     known[pilot] = gold[pilot]
     by_lot = known >= 0
+    routed = 0
     while True:
         learned = _learn(prepared, known, by_lot, rng)
         free = np.flatnonzero(known < 0)
         plan = plan_audit(learned.error[free], eps, ALPHA, released=size)
-        soon = int(ROUTED_FIRST * plan.routed)
+        soon = int(ROUTED_FIRST * (routed + plan.routed)) - routed
         if not len(free) or soon < 0.4 * A_ROUND * size:
             break
         order = free[np.lexsort((rng.random(len(free)), -learned.error[free]))]
         asked = order[: min(soon, max(50, int(A_ROUND * size)))]
         known[asked] = gold[asked]
+        routed += len(asked)
     wrong = (learned.labels != gold)[free]
     chose = "corrected" if learned.corrected.any() else learned.scores
     return Frozen(free, wrong, learned.error[free], plan.audit, chose)
