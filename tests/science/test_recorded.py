@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from bench.certificates import METHODS
+from bench.certificates import METHODS, allowed, freeze
 from bench.curves import Prepared, area, bounds, curve, offered, pool_of
 from bench.recorded import read
 from synthlab.science.learning.evidence import gather
@@ -106,3 +106,9 @@ def test_promises_are_mostly_kept(prepared, method):
     assert len(outcomes) == 40
     assert all(0 < share <= 1 for share, _ in outcomes)
     assert sum(broken for _, broken in outcomes) <= 6  # 0.05 of 40, and three standard errors
+
+
+def test_errors_are_left_for_the_audit_to_stop_at(prepared):
+    """To ask for all that the plan expects to route, round by round, buys more than is promised."""
+    left = [freeze(prepared, 0.05, np.random.default_rng(seed)).wrong.sum() for seed in range(4)]
+    assert np.mean(left) > allowed(prepared, 0.05)
