@@ -125,6 +125,7 @@ urlpatterns = [
     path("projects/<int:project_id>/reliability/", reliability.reliability, name="reliability"),
     path("projects/<int:project_id>/planner/", planner.plan, name="planner"),
     path("projects/<int:project_id>/planner/reckon/", planner.reckon, name="planner_reckon"),
+    path("projects/<int:project_id>/reliability/map/", reliability.use, name="map_use"),
     path("projects/<int:project_id>/releases/", releases.project_releases, name="releases"),
     path("releases/<int:release_id>/", releases.show, name="release"),
     path("releases/<int:release_id>/download/", releases.download, name="release_download"),

@@ -15,6 +15,7 @@ from annotation.arrays_strata import NoStrata
 from annotation.arrays_votes import has_votes
 from annotation.filters import SampleFilter
 from annotation.models import Codebook, MachineAnnotator, Project, Round, Sample, User
+from annotation.reports.maps_in_force import InForce, in_force
 from synthlab.science.selection import STRATEGIES, mixture
 from synthlab.science.selection.budget import budget, read
 from synthlab.science.selection.expected_error import ExpectedError
@@ -67,6 +68,7 @@ class Plan:
     drawn: mixture.Mixture | None = None  # None: only the worker draws by this strategy
     trade: Trade | None = None
     notes: list[str] = field(default_factory=list)
+    map: InForce | None = None  # by which the trade is reckoned
     learned: dict[str, Any] = field(default_factory=dict)  # from how many answers, and which won
 
     @property
@@ -135,9 +137,11 @@ def _drawn(project, design, strategy, planned):
         drawn = mixture.draw(frame.pool, strategy, planned.samples, planned.audit, rng)
     except ValueError as error:
         raise CannotDraw(str(error)) from error
-    bargain = trade(frame.pool, drawn)
+    chances = in_force(design.machine, design.codebook) if design.machine else None
+    bargain = trade(_calibrated(frame.pool, chances), drawn)
     return replace(
         planned,
+        map=chances,
         frame=frame,
         samples=bargain.samples,
         audit=bargain.audit,
@@ -147,6 +151,13 @@ def _drawn(project, design, strategy, planned):
         notes=[*planned.notes, *frame.notes],
         learned=learned,
     )
+
+
+def _calibrated(pool, chances):
+    """Confidence as the map in force translates it; the draw itself goes by the stated one."""
+    if chances is None or pool.confidence is None:
+        return pool
+    return replace(pool, confidence=chances.chances(pool.confidence))
 
 
 def _with_labels(design, frame):

@@ -14,6 +14,7 @@ from annotation.reports.machines import stated_values
 from annotation.reports.reliability_maps import Maps, maps
 from synthlab.science.bootstrap import Bootstrap
 from synthlab.science.calibration import Bin, Binning, Reliability, brier, reliability
+from synthlab.science.calibration_maps import Chosen, choose_map
 from synthlab.science.estimation import Design, effective_size, proportion
 from synthlab.science.figures import NO_ANSWERS, NO_DRAW, TOO_FEW_ANSWERS, Figure
 from synthlab.science.risk_coverage import RiskCoverage, risk_coverage
@@ -108,6 +109,25 @@ def report(scope: Scope) -> Report:
         problem=problem,
         **figures,
     )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The map that does best on answers drawn by lot, and those answers: aligned, no NaN."""
+
+    chosen: Chosen
+    confidence: np.ndarray
+    right: np.ndarray
+    weights: np.ndarray
+
+
+def best_map(scope: Scope) -> Fitted:
+    """Chosen as the page chooses it for the whole set."""
+    known = _known(judgements(scope))
+    counted = known.counted(known.design)
+    chosen = choose_map(known.confidence, known.right, known.design, bootstrap=known.bootstrap)
+    read = (known.confidence, known.right, known.design.weights)
+    return Fitted(chosen, *(array[counted] for array in read))
 
 
 def _known(read: Judgements) -> Known:

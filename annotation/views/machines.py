@@ -7,11 +7,13 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from annotation.access import MANAGER, admits, machine_for, project_for
 from annotation.actions import students
 from annotation.reports import charts
 from annotation.reports import machines as reports
+from annotation.reports.maps_in_force import newest_of
 from annotation.reports.students import student_of, students_of
 
 SHOWN = 25
@@ -34,6 +36,9 @@ def machines(request, project_id):
 def machine(request, machine_id):
     """The distribution of one measure, by label, and the samples behind one bar of it."""
     row = machine_for(request, machine_id)
+    student = student_of(row)
+    if student and request.htmx.target == "student":
+        return _polled(request, row, student)
     rules = row.codebook.rules()
     measure, label = (
         _choice(request, "measure", reports.MEASURES),
@@ -54,11 +59,20 @@ def machine(request, machine_id):
         "rows": list(zip(found.bars, urls, strict=True)),
         "chart": charts.histogram(found, names, urls, titles),
         "labels": reports.label_rows(row),
-        "student": student_of(row),
+        "map": newest_of(row),
+        "student": student,
         "students": students_of(row),
         **_behind(request, row, measure, label),
     }
     return render(request, "annotation/machine.html", context)
+
+
+def _polled(request, row, student):
+    """How far the student is; the whole page once it has said everything."""
+    if student.is_done:
+        return HttpResponseClientRefresh()
+    context = {"project": row.project, "machine": row, "student": student}
+    return render(request, "annotation/_student.html", context)
 
 
 @admits(MANAGER)

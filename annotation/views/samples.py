@@ -13,6 +13,7 @@ from annotation.filters import SampleFilter
 from annotation.forms_samples import SampleFilterForm
 from annotation.keyset import Order, counted, page
 from annotation.models import Adjudication, Annotation, Round, Suggestion
+from annotation.reports.maps_in_force import newest_for
 
 BY_ID = (("pk", int),)
 BY_CONFIDENCE = (("said_confidence", float), ("said_id", int))
@@ -114,9 +115,13 @@ def _suggestions(sample, words):
     """What each machine said, its labels from the likeliest down."""
     found = list(sample.suggestions.select_related("machine__codebook").order_by("-pk"))
     names = sample.project.label_names()
+    maps = newest_for([said.machine_id for said in found])
     for said in found:
         said.words = words(said.value)
         likely = sorted(said.probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
+        said.map = maps.get(said.machine_id)
+        if said.map and said.confidence is not None:
+            said.chance = said.map.chance(said.confidence)
         said.likely = [(names.get(slug, slug), p) for slug, p in likely]
     return found
 
