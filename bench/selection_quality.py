@@ -86,7 +86,7 @@ def quality_of_certificates(prepared, methods, runs):
                 "labels": float(np.mean(shares)),
                 "spread": float(np.std(shares)),
                 "broken": broken / len(outcomes),
-                "broken_too_often": broken / len(outcomes) > most_broken(len(outcomes)),
+                "broken_too_often": bool(broken / len(outcomes) > most_broken(len(outcomes))),
                 "runs": len(outcomes),
             }
         answer[f"{eps:.2f}"] = found

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bench.certificates import METHODS, allowed, freeze
 from bench.curves import Prepared, area, bounds, curve, offered, pool_of
 from bench.recorded import read
+from bench.selection_quality import main
 from synthlab.science.learning.evidence import gather
 
 HEAD = ["id", "text", "gold", "llm_label", "confidence", "prompt_labels", "label_probs", "extra"]
@@ -112,3 +114,11 @@ def test_errors_are_left_for_the_audit_to_stop_at(prepared):
     """To ask for all that the plan expects to route, round by round, buys more than is promised."""
     left = [freeze(prepared, 0.05, np.random.default_rng(seed)).wrong.sum() for seed in range(4)]
     assert np.mean(left) > allowed(prepared, 0.05)
+
+
+def test_the_benchmark_answers_with_one_json_object(prepared, tmp_path, capsys):
+    wanted = {"strategies": "uniform", "methods": "exact", "sets": None, "json": True}
+    main(Namespace(folder=str(tmp_path), seeds=1, runs=8, **wanted))
+    found = json.loads(capsys.readouterr().out)["sets"]["made_up"]
+    assert found["certificates"]["0.05"]["exact"]["runs"] == 8
+    assert "uniform" in found["curves"]
