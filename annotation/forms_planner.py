@@ -81,13 +81,13 @@ class PlannerForm(forms.Form):
             return "0"
         try:
             stated = read(text)
+            if "confidence_below" in stated:
+                raise ValueError(
+                    gettext("A forecast counts in samples or per cent: write 200 or 15%.")
+                )
             budget(stated, Pool(size=1))
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
-        if "confidence_below" in stated:
-            raise forms.ValidationError(
-                gettext("A forecast counts in samples or per cent: write 200 or 15%.")
-            )
         return text
 
     def chosen(self):

@@ -141,6 +141,10 @@ def remarks(result: dict[str, Any]) -> list[str]:
     if counts["rows"] < counts["samples"]:
         text = _("Worked out from %(rows)s of the %(n)s samples, taken by lot.")
         found.append(text % {"rows": number(counts["rows"]), "n": number(counts["samples"])})
+    if "co_annotating" in result["left_out"]:
+        found.append(
+            _("CoAnnotating has a line for machines that were asked in several ways: this was not.")
+        )
     if "student_disagreement" in result["left_out"]:
         found.append(
             _(

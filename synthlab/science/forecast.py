@@ -163,7 +163,7 @@ def band(
         chance = taken(float(k))
         size = weights[population.waiting].sum() + (weights * (1 - chance))[left].sum()
         stands = checked.weights * (waiting + free * (1 - chance[checked.rows]))
-        low, high = _share(checked.wrong, stands, checked.clusters, level)
+        low, high = _share(checked.wrong, stands, float(size), checked.clusters, level)
         ends[:, place] = low * size, high * size
     least = np.maximum.accumulate(ends[0][::-1])[::-1]
     most = np.minimum.accumulate(ends[1])
@@ -192,12 +192,16 @@ def _shares_left(
 
 
 def _share(
-    wrong: np.ndarray, weights: np.ndarray, clusters: np.ndarray | None, level: float
+    wrong: np.ndarray, weights: np.ndarray, size: float, clusters: np.ndarray | None, level: float
 ) -> tuple[float, float]:
-    """Korn & Graubard's interval of a weighted share; weights of 0 do not count."""
+    """Korn & Graubard's interval of a weighted share; weights of 0 do not count.
+
+    It is for the share among `size` others that nobody has looked at: these differ from what was
+    seen by their own chance as well, as 1 / n + 1 / size has it.
+    """
     some = weights > 1e-12
     y, w = wrong[some].astype(float), weights[some]
-    if not len(y):
+    if not len(y) or size <= 0:
         return 0.0, 1.0
     design = Design(SMALL * w.min() / w, None, None, None if clusters is None else clusters[some])
     units = int(design.drawn_together.max()) + 1
@@ -207,4 +211,5 @@ def _share(
     if variance > 0:
         n_eff = min(units, value * (1 - value) / variance)
     n_eff = shrunk_for_small(n_eff, units, level)
+    n_eff *= size / (n_eff + size)
     return clopper_pearson_interval(n_eff * value, n_eff, level)

@@ -16,7 +16,7 @@ WORK = {
     "annotation.tasks.work_on_imports": "a file is read, then written",
     "annotation.tasks.sweep_imports": "an import is discarded while it is read",
     "annotation.tasks.work_on_draws": "a large round is asked for",
-    "annotation.tasks.work_on_forecasts": "a forecast is asked for",
+    "annotation.tasks.work_on_forecasts": "a forecast of a large pool is asked for",
     "annotation.tasks.rerank": "ten answers are given in a round that asks for it",
     "annotation.tasks.work_on_students": "a student is asked for",
     "generation.tasks.sweep": "the run ends",
@@ -26,11 +26,11 @@ WORK = {
 ASK = """
 import uuid
 from django.conf import settings
-from annotation.actions import draws, imports
+from annotation.actions import draws, forecasts, imports
 from annotation.actions.releases import request_release
 from annotation.exports.wanted import Wanted
 from annotation.imports.mapping import mapping_from
-from annotation.models import Project
+from annotation.models import MachineAnnotator, Project
 from generation.models import Run
 project = Project.objects.get()
 Run.objects.filter(state="running").update(state="planning")
@@ -39,6 +39,8 @@ request_release(project, Wanted("jsonl"), None)
 settings.DRAW_AT_ONCE = 0  # in this process: the worker then has a draw to make
 design = draws.Design(project.edition(), "uniform", "100%", 1, key=uuid.uuid4())
 draws.draw_round(project, design, wait=False)
+settings.FORECAST_AT_ONCE = -1
+forecasts.ask(MachineAnnotator.objects.get(), project.edition())
 for name in ("kept.csv", "discarded.csv"):
     lines = "\\n".join(["text", *(f"{name} {n}" for n in range(700))])
     found = imports.receive(project, name, [lines.encode()])
@@ -137,6 +139,7 @@ def test_a32_every_task_twice_and_at_once_does_its_work_once_and_then_nothing(
     assert stack.rows(install, "SELECT state FROM annotation_release") == [("done",)]
     assert stack.rows(install, "SELECT state FROM annotation_round") == [("open",)]
     assert len(done["annotation_rounditem"]) == len(done["annotation_assignment"]) == 32
+    assert stack.rows(install, "SELECT state FROM annotation_forecast") == [("done",)]
     assert stack.rows(install, "SELECT answers FROM annotation_roundranking") == [(20,)]
     assert stack.rows(install, "SELECT state FROM generation_run") == [("done",)]
     at_once(install)
