@@ -18,6 +18,7 @@ from annotation.arrays_stale import RELABEL
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Project, Round, RoundAnnotator, RoundItem, User
 from synthlab.failpoints import failpoint, mutated
+from synthlab.science.selection import mixture
 
 CHUNK = 250
 LEASE = timedelta(seconds=60)
@@ -181,7 +182,7 @@ def _outcome(parameters, planned):
             **parameters,
             "samples": planned.samples,
             "audit_samples": planned.audit,
-            "notes": planned.notes,
+            "notes": [*planned.notes, *notes_on_neighbours(planned.drawn)],
             **({"learned": planned.learned} if planned.learned else {}),
         },
         "frame": {
@@ -190,6 +191,17 @@ def _outcome(parameters, planned):
             "hash": planned.frame.hash,
         },
     }
+
+
+def notes_on_neighbours(drawn: mixture.Mixture | None) -> list[str]:
+    """What a reader must know where the strategy did not compare all pairs of samples."""
+    if drawn is None or drawn.recall is None:
+        return []
+    said = _(
+        "So many samples are not all compared with each other: the strategy went by an approximate"
+        " graph that holds %(recall).1f %% of the nearest neighbours (measured on some by lot)."
+    )
+    return [said % {"recall": 100 * drawn.recall}]
 
 
 def _write(round_, planned):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
@@ -17,6 +18,7 @@ from annotation.arrays_votes import votes_of
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Round, RoundItem, Sample, Suggestion
 from synthlab.science.selection import STRATEGIES
+from synthlab.science.selection.mixture import Mixture
 from tests.factories import (
     make_annotation,
     make_annotator,
@@ -73,6 +75,15 @@ def test_the_audit_part_is_drawn_by_lot_with_its_chance_logged(project):
     assert round_.items.count() == 6 + 4
     assert set(audit.values_list("inclusion", flat=True)) == {4 / 40}
     assert not round_.items.exclude(stratum="audit").exclude(inclusion=None).exists()
+
+
+@pytest.mark.parametrize(("recall", "said"), [(None, None), (0.9584, "holds 95.8 % of the")])
+def test_a_round_says_how_good_an_approximate_graph_was(recall, said):
+    rows = np.arange(2)
+    drawn = Mixture(rows, rows, rows, rows, recall=recall)
+    notes = draws.notes_on_neighbours(drawn)
+    assert [said in note for note in notes] == ([True] if said else [])
+    assert draws.notes_on_neighbours(None) == []
 
 
 def test_a_uniform_round_gives_every_item_the_same_chance(project):

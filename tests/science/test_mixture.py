@@ -1,5 +1,7 @@
 """A round of two parts: the audit part measures, whatever the main part takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,16 @@ def test_an_audit_has_no_score_where_the_strategy_scores_only_what_it_draws():
     assert (drawn.scores[drawn.part != AUDIT] > 0).all()
     assert np.isnan(drawn.inclusion[drawn.part != AUDIT]).all()
     assert drawn.inclusion[drawn.part == AUDIT] == pytest.approx(np.full(6, 0.1))
+
+
+class ByApproximateGraph(STRATEGIES["least_confidence"]):
+    """Like its parent, but it states how good its neighbours were."""
+
+    def select(self, pool, k, rng):
+        return replace(super().select(pool, k, rng), recall=0.9)
+
+
+def test_a_round_keeps_the_recall_that_its_strategy_states():
+    drawn = draw(POOL, ByApproximateGraph(), 30, 10, np.random.default_rng(0))
+    assert drawn.recall == 0.9
+    assert draw_mixture().recall is None

@@ -5,9 +5,6 @@ import pytest
 
 from synthlab.science.nearby import graph, nearby, recall
 from synthlab.science.neighbours import nearest
-from synthlab.science.selection.base import Pool
-from synthlab.science.selection.mixture import draw
-from synthlab.science.selection.vote_k import FastVoteK
 
 SIZE, K = 6000, 20
 
@@ -91,9 +88,3 @@ def test_no_others_are_no_approximate_neighbours():
     with pytest.raises(ValueError, match="at least one neighbour"):
         found(clusters(size=3), 10, k=3)
     assert graph(np.ones((3, 2)), 5, np.arange(3), np.random.default_rng(0), exact=0).recall is None
-
-
-def test_a_draw_states_no_recall_where_all_pairs_were_compared():
-    pool = Pool(size=300, features=clusters(size=300))
-    drawn = draw(pool, FastVoteK(), 20, 10, np.random.default_rng(0))
-    assert drawn.recall is None
