@@ -44,6 +44,12 @@ def _above_chance(observed: np.ndarray, chance: np.ndarray) -> np.ndarray:
     return np.where(known, (observed - chance) / np.where(known, room, 1), np.nan)
 
 
+def _less_than_chance(observed: np.ndarray, expected: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """1 - observed / expected disagreement, both times n squared; NaN where none is expected."""
+    known = expected > 1e-12 * n**2
+    return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
+
+
 @dataclass(frozen=True)
 class PercentAgreement:
     """The share of pairs of answers that agree, averaged over the samples."""
@@ -82,25 +88,35 @@ class CohenKappa:
         return "" if (codes >= 0).all(axis=1).any() else NO_PAIRS
 
     def contributions(self, codes: np.ndarray, labels: int) -> np.ndarray:
-        """One column for each cell of the confusion matrix."""
+        """Unweighted: whether both agree, then what each said, so that hundreds of labels fit into
+        memory. Weighted: one column for each cell of the confusion matrix."""
+        if self.weights == "none":
+            both = (codes >= 0).all(axis=1, keepdims=True)
+            said = codes[:, :, None] == np.arange(labels)
+            same = codes[:, :1] == codes[:, 1:]
+            return np.concatenate([same, said[:, 0], said[:, 1]], axis=1) * both.astype(float)
         cell = np.where((codes >= 0).all(axis=1), codes[:, 0] * labels + codes[:, 1], -1)
         return np.asarray(cell[:, None] == np.arange(labels * labels), dtype=float)
 
     def value(self, totals: np.ndarray, labels: int) -> np.ndarray:
+        if self.weights == "none":
+            return self._unweighted(totals, labels)
         matrix = totals.reshape(*totals.shape[:-1], labels, labels)
         n = totals.sum(axis=-1)
         apart = self._distances(labels)
         rows, columns = matrix.sum(axis=-1), matrix.sum(axis=-2)
         observed = (matrix * apart).sum(axis=(-2, -1)) * n
         expected = np.einsum("...k,kl,...l->...", rows, apart, columns)
-        known = expected > 1e-12 * n**2
-        return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
+        return _less_than_chance(observed, expected, n)
+
+    def _unweighted(self, totals: np.ndarray, labels: int) -> np.ndarray:
+        agreed, rows, columns = np.split(totals, [1, 1 + labels], axis=-1)
+        n = rows.sum(axis=-1)
+        return _less_than_chance((n - agreed[..., 0]) * n, n**2 - (rows * columns).sum(axis=-1), n)
 
     def _distances(self, labels: int) -> np.ndarray:
         at = np.arange(labels) if self.scale is None else np.asarray(self.scale, dtype=float)
         steps = np.abs(at[:, None] - at)
-        if self.weights == "none":
-            return np.asarray(1.0 - np.eye(labels))
         return np.asarray(steps**2 if self.weights == "quadratic" else steps, dtype=float)
 
 
@@ -145,26 +161,32 @@ class KrippendorffAlpha:
         return ""
 
     def contributions(self, codes: np.ndarray, labels: int) -> np.ndarray:
-        """The coincidences within each sample, one column for each pair of labels."""
+        """The coincidences within each sample: nominal, those that agree and how often each label
+        occurs, so that hundreds of labels fit into memory; else one column a pair of labels."""
         given = counts(codes, labels).astype(float)
         answers = given.sum(axis=1)
+        if self.level == "nominal":
+            agreed = (given * (given - 1)).sum(axis=1) / np.where(answers > 1, answers - 1, 1)
+            return np.where((answers > 1)[:, None], np.column_stack([agreed, given]), 0)
         pairs = given[:, :, None] * given[:, None, :] - given[:, :, None] * np.eye(labels)
         scaled = pairs / np.where(answers > 1, answers - 1, 1)[:, None, None]
         return np.where((answers > 1)[:, None], scaled.reshape(len(codes), -1), 0)
 
     def value(self, totals: np.ndarray, labels: int) -> np.ndarray:
+        if self.level == "nominal":
+            agreed, margin = totals[..., 0], totals[..., 1:]
+            n = margin.sum(axis=-1)
+            expected = n**2 - (margin**2).sum(axis=-1)
+            return _less_than_chance((n - agreed) * (n - 1), expected, n)
         matrix = totals.reshape(*totals.shape[:-1], labels, labels)
         margin = matrix.sum(axis=-1)
         n = margin.sum(axis=-1)
         apart = self._distances(margin, labels)
         observed = (matrix * apart).sum(axis=(-2, -1)) * (n - 1)
         expected = (margin[..., :, None] * margin[..., None, :] * apart).sum(axis=(-2, -1))
-        known = expected > 1e-12 * n**2
-        return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
+        return _less_than_chance(observed, expected, n)
 
     def _distances(self, margin: np.ndarray, labels: int) -> np.ndarray:
-        if self.level == "nominal":
-            return np.asarray(1.0 - np.eye(labels))
         at = np.arange(labels) if self.scale is None else np.asarray(self.scale, dtype=float)
         if self.level == "ordinal":
             if (np.diff(at) < 0).any():
