@@ -40,7 +40,7 @@ def test_the_button_stores_the_winning_map_with_all_that_it_was_fitted_on(client
     project, round_, confidence, right = boastful()
     response = page(client, project)
     assertContains(response, "Use this map")
-    assertNotContains(response, "In force since")
+    assertNotContains(response, "map in force since")
     scope = response.context["scope"]
     sent = {"edition": 1, "machine": scope.machine.pk, "round": round_.pk}
     address = reverse("annotation:reliability", args=[project.pk])
