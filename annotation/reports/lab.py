@@ -1,7 +1,7 @@
 """Two machines on one locked split, paired: what the second one fixes, breaks and leaves."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -10,7 +10,13 @@ from annotation.models import Codebook, MachineAnnotator, Sample
 from annotation.reports.scope import alike
 from annotation.task_types.changes import outdated
 from synthlab.science.agreement import MISSING
-from synthlab.science.comparison import PairedComparison, Power, compare_paired, planned_power
+from synthlab.science.comparison import (
+    PairedComparison,
+    Power,
+    compare_paired,
+    mcnemar_power,
+    planned_power,
+)
 from synthlab.science.estimation import hajek_proportion
 from synthlab.science.figures import Figure
 
@@ -180,6 +186,14 @@ def usual_judge(machines: list[MachineAnnotator], answered: list[Codebook]) -> C
     return readable[0] if readable else None
 
 
+@lru_cache(maxsize=256)
 def power(n: int, points: float, disagreement: float, alpha: float = ALPHA) -> Power:
     """What n judged samples could show of a gain of so many points, and how many it would take."""
     return planned_power(n, points / 100, disagreement, alpha, WANTED)
+
+
+@lru_cache(maxsize=256)
+def chance_to_see(n: int, points: float, disagreement: float, alpha: float = ALPHA) -> float:
+    """The power of n samples alone; the gain must not be larger than the disagreement."""
+    gain = points / 100
+    return mcnemar_power(n, (disagreement + gain) / 2, (disagreement - gain) / 2, alpha)

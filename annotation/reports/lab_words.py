@@ -7,7 +7,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from annotation.models import LockedSplit
-from annotation.reports.lab import ALPHA, BROKEN, FIXED, WANTED, Comparison, doubtful, power
+from annotation.reports.lab import (
+    ALPHA,
+    BROKEN,
+    FIXED,
+    WANTED,
+    Comparison,
+    chance_to_see,
+    doubtful,
+    power,
+)
 from annotation.reports.words import REASONS, drawn_by, per_cent
 from synthlab.science import comparison
 from synthlab.science.comparison import Power
@@ -209,7 +218,7 @@ def _powers(form, n, alpha) -> Powers | None:
     now = power(n, points, apart, alpha)
     if now.reason and now.needed is None and now.power is None:
         return Powers(str(WHY_NOT[now.reason]))
-    rows = tuple((size, power(size, points, apart, alpha).power) for size in SIZES)
+    rows = tuple((size, chance_to_see(size, points, apart, alpha)) for size in SIZES)
     return Powers(_power_sentence(now, points), rows)
 
 
