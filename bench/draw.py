@@ -68,7 +68,7 @@ def main():
     call_command("migrate", verbosity=0)
     project, codebook, machine = fill(options.rows)
     once = timed(lambda: read_plainly(machine))
-    print(f"{options.rows:,} suggestions read plainly in {once[0]:.1f} s")
+    print(f"{options.rows:,} suggestions read plainly in {once[0]:.1f} s ({once[1]:.1f} s at work)")
     for budget in options.budgets:
         design = Design(
             codebook=codebook,
@@ -83,7 +83,7 @@ def main():
         clock, work = timed(lambda: drawn(project, design, profile))  # noqa: B023
         print(
             f"max-entropy, {budget:,} + {budget // 100:,} audit, to opened round: {clock:.1f} s "
-            f"({work:.1f} s of processor time), {clock / once[0]:.1f} plain reads; at most "
+            f"({work:.1f} s at work), {clock / once[0]:.1f} plain reads; at most "
             f"{MOST_SECONDS} s wanted",
             flush=True,
         )

@@ -152,6 +152,8 @@ def _opened(pool: Pool, neighbours: int, discount: float, rng: np.random.Generat
 class FastVoteK:
     """What it does: links every sample to its nearest neighbours and takes the samples with the
     most votes in turn; a vote for what is already well covered counts a tenth as much each time.
+    Above some 100,000 samples not all pairs are compared: the round says how many of the nearest
+    neighbours were found.
 
     Source: Su et al. (2023), "Selective Annotation Makes Language Models Better Few-Shot
     Learners", ICLR, section 2 and its variant fast vote-k. When no sample left has a vote, the
