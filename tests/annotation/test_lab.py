@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
-from annotation.actions import codebooks, splits, trials
+from annotation.actions import codebooks, draws, splits, trials
 from annotation.arrays_certificate import frame_of
 from annotation.arrays_lab import truths
 from annotation.arrays_stale import stale_answers
@@ -235,6 +235,17 @@ def test_an_import_refuses_rows_of_a_locked_split_and_takes_the_others(client, s
     assert "The dev split is locked" in refused.reason
     assert refused.excerpt == "A new one"
     assert project.samples.filter(split="dev").count() == 10
+
+
+def test_the_report_of_an_import_warns_of_locked_splits(client):
+    project, _edition = made(client)
+    lock(client, project)
+    staged = SampleImport.objects.create(
+        project=project, state=SampleImport.State.STAGED, rows_good=2, mapping={"split": "part"}
+    )
+    assert "The dev split is locked: no sample joins it" in page_of(
+        client, f"/imports/{staged.pk}/"
+    )
 
 
 # Trials
@@ -682,6 +693,40 @@ def test_exactly_the_samples_with_a_stale_answer_are_asked_about_anew(client):
     assert relabel.assignments.count() == 4
     assert relabel.parameters["options"] == {"labels": ["Yes"], "former": 1}
     assert "being asked anew about all of them" in page_of(client, f"/projects/{project.pk}/lab/")
+
+
+def test_a_large_relabel_round_is_left_to_the_worker(client, settings):
+    settings.DRAW_AT_ONCE = 1
+    project, _edition = made(client, 0)
+    answered(project, [["yes"], ["yes"], ["no"]])
+    newer = published_on(project, yes="Only a plain yes.")
+    key = "00000000-0000-4000-8000-000000000000"
+    client.post(f"/codebooks/{newer.pk}/relabel/", {"key": key})
+    relabel = project.rounds.get(strategy="relabel")
+    assert (relabel.state, relabel.items.count()) == ("drawing", 0)
+    assert draws.work_on_due()
+    relabel.refresh_from_db()
+    assert (relabel.state, relabel.items.count()) == ("open", 2)
+
+
+def test_other_pages_begin_anew_with_a_meaning_and_live_with_relabelled_samples(client):
+    project, edition = made(client, 0)
+    answered(project, [["yes"], ["no"], ["yes"]])
+    newer = published_on(project, yes="Only a plain yes.")
+    machine = f.make_machine(project, newer)
+    for sample in project.samples.all():
+        f.make_suggestion(machine, sample, YES)
+    client.post(f"/codebooks/{newer.pk}/relabel/")
+    relabel = project.rounds.get(strategy="relabel")
+    for item in relabel.items.all():
+        f.make_annotation(item, f.make_annotator(project), "no")
+    for name in ("agreement", "reliability", "certificate", "rounds", "samples", "planner"):
+        assert client.get(f"/projects/{project.pk}/{name}/").status_code == 200
+    page = page_of(client, f"/projects/{project.pk}/agreement/?edition={newer.number}")
+    assert "not measurable yet" in page
+    assert (
+        client.get(f"/projects/{project.pk}/agreement/?edition={edition.number}").status_code == 200
+    )
 
 
 def test_answers_that_were_asked_of_more_people_are_asked_of_as_many_again(client):

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from annotation.actions.codebooks import publish, start_draft
+from annotation.actions.trials import try_draft
 from annotation.models import Label, Suggestion
 from generation import techniques
 from generation.actions import runs
@@ -184,3 +186,16 @@ def test_a_trial_is_never_routed_to_people(client, project, openai_server):
     run = started(client, url, page)
     assert run.state == "done"
     assert not project.rounds.filter(routed=True).exists()
+
+
+def test_the_command_labels_a_split_by_a_trial_but_by_no_draft(project, openai_server):
+    connection = connect(openai_server, shared=True)
+    draft = drafted(project)
+    trial = try_draft(draft)
+    draft.refresh_from_db()
+    asked = ("label", str(project.pk), "--connection", connection.name, "--technique", "logprobs")
+    with pytest.raises(CommandError, match="no edition or trial 3"):
+        call_command(*asked, "--edition", str(draft.number))
+    call_command(*asked, "--edition", str(trial.number), "--split", "dev")
+    run = Run.objects.get()
+    assert (run.machine.codebook, run.sample_filter) == (trial, {"split": "dev"})

@@ -25,6 +25,7 @@ class Command(ScriptCommand):
         parser.add_argument("--rationale", action="store_true")
         parser.add_argument("--cap-cost", type=float, help="in the connection's currency")
         parser.add_argument("--cap-tokens", type=int)
+        parser.add_argument("--edition", type=int, help="number of an edition or trial; newest")
         parser.add_argument("--split", choices=["pool", "dev", "test"])
         parser.add_argument("--most", type=int, help="at most so many samples")
         parser.add_argument("--seed", type=int, default=0)
@@ -38,7 +39,7 @@ class Command(ScriptCommand):
         run, _new = runs.start_run(
             found,
             techniques.make(technique, _options(technique, options)),
-            project_named(project).edition(),
+            _edition(project_named(project), options["edition"]),
             sample_filter={k: options[k] for k in ("split", "most") if options[k] is not None},
             cap_cost=None if cap_cost is None else round(cap_cost * 1_000_000),
             cap_tokens=options["cap_tokens"],
@@ -86,6 +87,16 @@ class Command(ScriptCommand):
         progress = run_progress(run)
         line = f"run {run.pk}: {progress.done} done, {progress.rejected} rejected of {run.target}"
         print(f"{line} ({run.state}) {run.reason}".rstrip(), file=sys.stderr, flush=True)
+
+
+def _edition(project, number):
+    """The newest edition, or the edition or trial of this number: texts that never change."""
+    if number is None:
+        return project.edition()
+    found = project.codebooks.filter(number=number).first()
+    if found is None or found.is_draft:
+        raise CommandError(f"“{project.name}” has no edition or trial {number}.")
+    return found
 
 
 def _options(technique, options):
