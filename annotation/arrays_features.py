@@ -1,9 +1,11 @@
 """Stored vectors of samples, read from their file."""
 
 import hashlib
+from contextlib import suppress
 
 import numpy as np
 from django.conf import settings
+from django.db.models import QuerySet
 
 from annotation.models import FeatureTable, Project, Sample
 
@@ -27,19 +29,30 @@ def hash_of_texts(project: Project) -> str:
 def stored_features(project: Project, samples: np.ndarray) -> np.ndarray:
     """The vectors of these samples, (samples, dimensions) as float32, aligned with their ids.
 
-    Raises NoFeatures where none were computed yet, or not for all of them.
+    They are those that `make_features` gives. Raises NoFeatures where none were computed yet, or
+    not for all of these samples.
     """
-    table = FeatureTable.objects.filter(project=project, source=TEXTS).order_by("-pk").first()
-    if table is None:
-        raise NoFeatures
-    try:
-        ids, rows = load(table)
-    except FileNotFoundError as error:
-        raise NoFeatures from error
+    tables = in_order(project.feature_tables.all())
+    if len(tables) > 1:  # another source's stand as long as they are of just these samples
+        mark = hash_of_texts(project)
+        tables = [table for table in tables if table.source == TEXTS or table.hash == mark]
+    ids, rows = _first_of(tables)
     places = np.searchsorted(ids, samples)
     if len(samples) and (places.max() >= len(ids) or (ids[places] != samples).any()):
         raise NoFeatures
     return np.asarray(rows[places])
+
+
+def _first_of(tables):
+    for table in tables:
+        with suppress(FileNotFoundError):
+            return load(table)
+    raise NoFeatures
+
+
+def in_order(tables: QuerySet[FeatureTable]) -> list[FeatureTable]:
+    """The table that stands first: of another source than the texts, then the newest."""
+    return sorted(tables, key=lambda table: (table.source == TEXTS, -table.pk))
 
 
 def load(table: FeatureTable) -> tuple[np.ndarray, np.ndarray]:

@@ -161,7 +161,8 @@ def _spread(samples, count):
 def runs_of(project):
     """The runs of a project, newest first, with how far each is."""
     return (
-        project.runs.select_related("machine", "connection", "created_by")
+        project.runs.filter(kind=Run.Kind.LABEL)
+        .select_related("machine", "connection", "created_by")
         .annotate(
             done=Count("slots", filter=Q(slots__state=Slot.State.DONE)),
             rejected=Count("slots", filter=Q(slots__state=Slot.State.REJECTED)),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation.views import connections, lab, runs, samples
+from generation.views import connections, features, lab, runs, samples
 
 app_name = "generation"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("connections/<int:connection_id>/probe/", connections.probe, name="connection_probe"),
     path("projects/<int:project_id>/runs/", runs.runs, name="runs"),
     path("projects/<int:project_id>/runs/new/", runs.new, name="run_new"),
+    path("projects/<int:project_id>/features/", features.features, name="features"),
+    path("projects/<int:project_id>/features/texts/", features.use_texts, name="features_texts"),
     path("codebooks/<int:codebook_id>/run/", lab.edition_run, name="edition_run"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/progress/", runs.progress, name="run_progress"),

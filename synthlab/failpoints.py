@@ -12,6 +12,8 @@ FAILPOINTS = (
     "intent.committed",  # the intent is in the database, nothing is sent
     "reply.journalled",  # the reply is on disk, the database does not know it
     "reply.settled",  # the receipt is in the database, the answer is not read
+    "vectors.intended",  # the intents for vectors are in the database, nothing is sent
+    "vectors.settled",  # the receipts are in the database, no vector is marked
     "slot.finished",  # the suggestion is in the database
     "import.staged",  # the rows are in files, the database does not know it
     "import.open",  # a chunk of samples is written, its transaction is open

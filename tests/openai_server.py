@@ -17,6 +17,7 @@ first rule that matches wins; without one the offline stand-in answers. A reply 
     status, message, code, param     an error
     headers         of the answer, such as {"retry-after": "3"}
     raw             the body itself, with no JSON around it
+    vectors         for /v1/embeddings: {"dimensions": 8, "written": numbers instead of base64}
     huge            a body of so many bytes
     redirect        a 307 to this address
     latency         seconds before the answer begins
@@ -26,10 +27,12 @@ first rule that matches wins; without one the offline stand-in answers. A reply 
 
 import argparse
 import asyncio
+import base64
 import hashlib
 import itertools
 import json
 import re
+import struct
 import time
 from dataclasses import asdict, dataclass, field
 
@@ -87,7 +90,7 @@ class Script:
     def choose(self, body):
         """The index, the reply and the regex match of the first rule for a request."""
         prompt = prompt_of(body)
-        roles = {message.get("role") for message in body.get("messages", [])}
+        roles = {message.get("role") for message in body.get("messages", [{"role": "user"}])}
         for index, rule in enumerate(self.rules):
             match = re.search(rule.get("match", ""), prompt, re.DOTALL)
             fits = match and set(rule.get("has", ())) <= set(body)
@@ -105,7 +108,7 @@ class Script:
             return self._control(received)
         if received.path == "/v1/models":
             return models_answer("scripted")
-        if received.path != "/v1/chat/completions":
+        if received.path not in ("/v1/chat/completions", "/v1/embeddings"):
             return error_answer(404, "There is nothing here.", "not_found")
         entry = self._enter(received)
         self.under_way += 1
@@ -133,6 +136,8 @@ class Script:
 
     async def _reply(self, received, entry, reply, match):
         await asyncio.sleep((reply or {}).get("latency", self.latency))
+        if reply is None and "input" in entry.body:
+            return json_answer(embeddings(entry.body))
         if reply is None:
             return json_answer(reply_to(entry.body, received.body))
         if reply.get("hang"):
@@ -155,6 +160,19 @@ class Script:
         return json_answer({"rules": len(self.rules), "latency": self.latency})
 
 
+def embeddings(body, dimensions=8, written=False):
+    """Vectors that follow from the texts, as base64 or, `written`, as numbers."""
+    entries = []
+    for index, text in enumerate(body["input"]):
+        digest = hashlib.sha256(text.encode()).digest()
+        numbers = [byte / 255 - 0.5 for byte in digest[:dimensions]]
+        packed = base64.b64encode(struct.pack(f"<{dimensions}f", *numbers)).decode()
+        entries.append({"index": index, "embedding": numbers if written else packed})
+    used = sum(estimate(text) for text in body["input"])
+    usage = {"prompt_tokens": used, "total_tokens": used}
+    return {"object": "list", "data": entries, "model": body["model"], "usage": usage}
+
+
 def _answer(entry, reply, match):
     headers = {"x-request-id": f"req-{entry.number}", **reply.get("headers", {})}
     if "redirect" in reply:
@@ -163,6 +181,8 @@ def _answer(entry, reply, match):
         return Answer(200, _flood(reply["huge"]), headers, claimed=reply["huge"])
     if "raw" in reply:
         return Answer(reply.get("status", 200), reply["raw"].encode(), headers)
+    if "vectors" in reply:
+        return json_answer(embeddings(entry.body, **reply["vectors"]), 200, headers)
     if reply.get("status", 200) >= 400:
         message = reply.get("message", "scripted error")
         error = error_answer(

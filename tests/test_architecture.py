@@ -33,6 +33,7 @@ FLOORS = {
     "generation.arrays": 3,
     "annotation.reports": 3,
     "generation.reports": 3,
+    "generation.reports_vectors": 3,
     "annotation.actions": 4,
     "generation.actions": 4,
     "annotation.exports": 4,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from annotation.arrays_features import CHUNK, TEXTS, hash_of_texts
+from annotation.arrays_features import CHUNK, TEXTS, hash_of_texts, in_order
 from annotation.models import FeatureTable, Project, Sample
 from synthlab.science.features import text_features
 
@@ -15,30 +15,47 @@ from synthlab.science.features import text_features
 def make_features(project: Project) -> FeatureTable:
     """The vectors of all visible samples as they are now; computed only if they changed.
 
-    Done twice at once it is work done twice, and one table. Older tables go with their files.
+    Those of another source than the texts stand as long as they are of just these samples. Done
+    twice at once it is work done twice, and one table. Older tables go with their files.
     """
     mark = hash_of_texts(project)
-    found = project.feature_tables.filter(source=TEXTS, hash=mark).first()
-    if found and (settings.FEATURE_DIR / found.path / "rows.npy").exists():
-        return found
+    for found in in_order(project.feature_tables.filter(hash=mark)):
+        if (settings.FEATURE_DIR / found.path / "rows.npy").exists():
+            return found
     samples = Sample.objects.visible().filter(project=project).order_by("pk")
     read = list(samples.values_list("pk", "text").iterator(chunk_size=CHUNK))
     rows = text_features([text for pk, text in read])
-    path = _write(project, mark, np.array([pk for pk, text in read], dtype=np.int64), rows)
+    ids = np.array([pk for pk, text in read], dtype=np.int64)
+    return keep_features(project, TEXTS, mark, ids, rows)
+
+
+def keep_features(
+    project: Project, source: str, mark: str, ids: np.ndarray, rows: np.ndarray
+) -> FeatureTable:
+    """Store the vectors of a source for samples (ids, ascending) whose texts have this mark, in
+    place of older ones. Those of another source than the texts become the project's."""
+    path = _write(
+        f"{project.pk}-{mark[:32]}{'' if source == TEXTS else f'-{source[-24:]}'}", ids, rows
+    )
     table, _created = FeatureTable.objects.update_or_create(
         project=project,
-        source=TEXTS,
+        source=source,
         hash=mark,
         defaults={"size": len(rows), "dimensions": rows.shape[1], "path": path},
     )
-    _forget_older(table)
+    older = FeatureTable.objects.filter(project=project, pk__lt=table.pk)
+    _forget(older.filter(source=source) if source == TEXTS else older.exclude(source=TEXTS))
     return table
 
 
-def _write(project, mark, ids, rows):
+def forget_features(project: Project) -> None:
+    """Let go of all vectors that are not computed from the texts."""
+    _forget(project.feature_tables.exclude(source=TEXTS))
+
+
+def _write(path, ids, rows):
     """All of it or nothing: the folder gets its name when both files are in it."""
     settings.FEATURE_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = f"{project.pk}-{mark[:32]}"
     target = settings.FEATURE_DIR / path
     unfinished = Path(tempfile.mkdtemp(prefix=".", dir=settings.FEATURE_DIR))
     np.save(unfinished / "ids.npy", ids)
@@ -52,8 +69,7 @@ def _write(project, mark, ids, rows):
     return path
 
 
-def _forget_older(table):
-    older = FeatureTable.objects.filter(project=table.project, source=table.source, pk__lt=table.pk)
-    for left in older:
+def _forget(tables):
+    for left in tables:
         left.delete()
         shutil.rmtree(settings.FEATURE_DIR / left.path, ignore_errors=True)

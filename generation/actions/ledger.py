@@ -171,7 +171,7 @@ def shortfall(connection):
     """By how much prompts were longer than our estimate on this connection lately; at least 1."""
     settled = Call.objects.filter(
         Q(usage_source="provider"), connection=connection, outcome=Call.Outcome.SETTLED
-    )
+    ).exclude(purpose="embed")
     ratios = [
         counted / max(1, sum(tokens.estimate(m["content"]) + tokens.PER_MESSAGE for m in messages))
         for counted, messages in settled.order_by("-pk").values_list(

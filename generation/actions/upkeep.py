@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils.timezone import now
 
-from generation.actions import ledger, runs, slots, work
+from generation.actions import embedding_work, ledger, runs, slots, work
 from generation.models import Run, Slot, WorkerBeat
 from synthlab.failpoints import mutated
 
@@ -41,13 +41,14 @@ def plan_due():
 
 
 def work_on_due(seconds=work.SLICE_SECONDS):
-    """A slice of the oldest run with due slots that no thread of this process works on; its id."""
+    """A slice of the oldest run with due slots that no thread of this process works on, else of one
+    that buys vectors; its id."""
     for run_id in due_runs():
         with _alone(run_id) as free:
             if free:
                 work.work_on(run_id, seconds)
                 return run_id
-    return None
+    return embedding_work.work_on_due(seconds)
 
 
 def due_runs():
@@ -62,7 +63,8 @@ def runs_without_work():
     open_ = Slot.objects.filter(
         run=OuterRef("pk"), state__in=[Slot.State.PLANNED, Slot.State.ACTIVE]
     )
-    return Run.objects.active().filter(~Exists(open_)).select_related("machine__project")
+    labelling = Run.objects.active().filter(~Exists(open_), kind=Run.Kind.LABEL)
+    return labelling.select_related("machine__project")
 
 
 @contextmanager

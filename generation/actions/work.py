@@ -44,7 +44,7 @@ def work_on(run_id, seconds=SLICE_SECONDS):
     client = connections.client_maker(run.connection)
     with (
         journal.opened() as pages,
-        Wire(client, limits, pages.sent, _journalled(pages, run.connection)) as wire,
+        Wire(client, limits, pages.sent, journalled(pages, run.connection)) as wire,
     ):
         work = Slice(
             run=run,
@@ -59,7 +59,7 @@ def work_on(run_id, seconds=SLICE_SECONDS):
         return _work(work, time.monotonic() + seconds)
 
 
-def _journalled(pages, connection):
+def journalled(pages, connection):
     """Puts each outcome's receipt into the journal as it arrives, on the wire's thread."""
 
     def arrived(outcome):

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 USER, SYSTEM, ASSISTANT = "user", "system", "assistant"
 
@@ -80,6 +80,8 @@ class Request:
     # Newer reasoning models refuse "max_tokens" and want "max_completion_tokens".
     max_tokens_name: str = "max_tokens"
 
+    path: ClassVar[str] = "/chat/completions"
+
     def body(self) -> dict[str, Any]:
         """The JSON body of the HTTP request."""
         body: dict[str, Any] = {
@@ -119,6 +121,37 @@ class Request:
         if capabilities.system_role is False:
             fitted = replace(fitted, messages=folded(self.messages))
         return fitted
+
+
+@dataclass(frozen=True)
+class EmbeddingRequest:
+    """One request for the vectors of some texts, in their order."""
+
+    texts: tuple[str, ...]
+    model: str
+
+    path: ClassVar[str] = "/embeddings"
+    max_tokens: ClassVar[int] = 0  # nothing is written
+    response_format: ClassVar[None] = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The texts as what a prompt's tokens are estimated from."""
+        return tuple(Message(USER, text) for text in self.texts)
+
+    def body(self) -> dict[str, Any]:
+        """Base64 is a third as long as written numbers; who does not know it sends numbers."""
+        return {"model": self.model, "input": list(self.texts), "encoding_format": "base64"}
+
+    def payload(self) -> bytes:
+        text = json.dumps(self.body(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return text.encode("utf-8", "replace")
+
+    def hash(self) -> str:
+        return hashlib.sha256(self.payload()).hexdigest()
+
+
+AnyRequest = Request | EmbeddingRequest
 
 
 def folded(messages: tuple[Message, ...]) -> tuple[Message, ...]:

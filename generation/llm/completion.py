@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from generation.llm.base import Alternatives, Reply, Request
+from generation.llm.base import Alternatives, AnyRequest, Reply, Request
 from generation.llm.tokens import estimate, estimate_prompt
 
 # Providers count more than we estimate (chat format, hidden reasoning), but not without end.
@@ -44,6 +44,21 @@ def read_completion(raw: str, request: Request | None = None) -> Reply:
     return reply
 
 
+def read_receipt(raw: str, request: AnyRequest) -> Reply:
+    """Who answered and what it took, of an answer that holds no words."""
+    body = _object(raw)
+    usage = body.get("usage")
+    counted = {"completion_tokens": 0, **usage} if isinstance(usage, Mapping) else None
+    reply = Reply(
+        text="",
+        raw=raw,
+        model_returned=_text(body.get("model"))[:200],
+        request_id=_text(body.get("id"))[:200],
+        **_usage(counted, request),
+    )
+    return _with_estimate(reply, request) if reply.prompt_tokens is None else reply
+
+
 def _object(raw: str) -> dict[str, Any]:
     try:
         body = json.loads(raw)
@@ -73,7 +88,7 @@ def _text(value: object) -> str:
     return ""
 
 
-def _usage(usage: object, request: Request | None) -> dict[str, Any]:
+def _usage(usage: object, request: AnyRequest | None) -> dict[str, Any]:
     if not isinstance(usage, Mapping):
         return {}
     counts = {
@@ -97,14 +112,14 @@ def _count(value: object) -> int | None:
     return value if good else None  # type: ignore[return-value]
 
 
-def _plausible(counts: Mapping[str, int | None], request: Request) -> bool:
+def _plausible(counts: Mapping[str, int | None], request: AnyRequest) -> bool:
     """No token is shorter than a byte, so that a prompt cannot have more tokens than bytes."""
     prompt, completion = counts["prompt_tokens"] or 0, counts["completion_tokens"] or 0
     bytes_in = sum(len(m.content.encode("utf-8", "replace")) for m in request.messages)
     return prompt <= bytes_in + SLACK_IN and completion <= request.max_tokens + SLACK_OUT
 
 
-def _with_estimate(reply: Reply, request: Request) -> Reply:
+def _with_estimate(reply: Reply, request: AnyRequest) -> Reply:
     spoken = estimate(reply.text) + estimate(reply.reasoning) + estimate(reply.refusal)
     return Reply(
         **{

@@ -15,9 +15,10 @@ import httpcore2
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI
 
-from generation.llm.base import LLMError, Reply, Request
-from generation.llm.completion import BodyError, clean, read_completion
+from generation.llm.base import AnyRequest, EmbeddingRequest, LLMError, Reply
+from generation.llm.completion import BodyError, clean, read_completion, read_receipt
 from generation.llm.egress import EgressGuard
+from generation.llm.embeddings import read_vectors
 from generation.llm.errors import error_from
 from generation.llm.transport import Flight, GuardedTransport, flight
 
@@ -76,7 +77,7 @@ class Client:
     ) -> None:
         await self._openai.close()
 
-    async def ask(self, request: Request, slot: str = "") -> Reply:
+    async def ask(self, request: AnyRequest, slot: str = "") -> Reply:
         """One HTTP request, one reply, or LLMError. Nothing is retried here.
 
         `slot` names the planned result: with it goes an Idempotency-Key, so that an endpoint that
@@ -102,7 +103,7 @@ class Client:
         error.request_id = self._without_key(error.request_id)
         raise error from None
 
-    async def _post(self, request: Request, slot: str) -> httpx2.Response:
+    async def _post(self, request: AnyRequest, slot: str) -> httpx2.Response:
         """The raw answer, whatever its status, read whole under the transport's byte cap."""
         headers = {}
         if slot:
@@ -112,7 +113,7 @@ class Client:
             # `chat.completions.create` walks the body and the answer through its type tables,
             # which costs more than the call; this is the same request without them.
             return await self._openai.post(
-                "/chat/completions",
+                request.path,
                 content=request.payload(),
                 cast_to=httpx2.Response,
                 options={"headers": headers},
@@ -120,14 +121,14 @@ class Client:
         except APIStatusError as error:
             return error.response
 
-    def _reply(self, response: httpx2.Response, request: Request, start: float) -> Reply:
+    def _reply(self, response: httpx2.Response, request: AnyRequest, start: float) -> Reply:
         raw = self._without_key(clean(response.content.decode("utf-8", "replace")))
         if response.status_code >= 300:
             raise error_from(response.status_code, response.headers, raw)
         try:
-            reply = read_completion(raw, request)
+            reply = _read(raw, request)
         except BodyError as bad:
-            message = f"The endpoint answered, but not with a chat completion. {bad}"
+            message = f"The endpoint answered, but not with what was asked for. {bad}"
             raise LLMError("server", message, response.status_code, True, raw=raw) from None
         return replace(
             reply,
@@ -142,6 +143,13 @@ class Client:
     def _without_key(self, text: str) -> str:
         """An endpoint may repeat the key in what it says; it goes no further than here."""
         return text.replace(self._key, "[key]") if len(self._key) >= SHORTEST_KEY else text
+
+
+def _read(raw: str, request: AnyRequest) -> Reply:
+    if isinstance(request, EmbeddingRequest):
+        read_vectors(raw, len(request.texts))  # only whether it can be read
+        return read_receipt(raw, request)
+    return read_completion(raw, request)
 
 
 def _connection_message(cause: Exception) -> str:

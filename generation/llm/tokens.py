@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from generation.llm.base import Message, Request
+from generation.llm.base import AnyRequest, Message
 
 MILLION = 1_000_000
 PER_MESSAGE = 4  # role and separators of the chat format
@@ -30,7 +30,7 @@ def estimate_messages(messages: Iterable[Message]) -> int:
     return sum(estimate(message.content) + PER_MESSAGE for message in messages)
 
 
-def estimate_prompt(request: Request) -> int:
+def estimate_prompt(request: AnyRequest) -> int:
     """About how many prompt tokens a request has, with the schema it carries."""
     schema = estimate(str(request.response_format)) if request.response_format else 0
     return estimate_messages(request.messages) + schema
@@ -41,6 +41,6 @@ def cost(tokens_in: int, tokens_out: int, price_in: int, price_out: int) -> int:
     return -(-(tokens_in * price_in + tokens_out * price_out) // MILLION)
 
 
-def worst_cost(request: Request, price_in: int, price_out: int) -> int:
+def worst_cost(request: AnyRequest, price_in: int, price_out: int) -> int:
     """What to reserve before a request is sent: its estimated prompt and all of `max_tokens`."""
     return cost(estimate_prompt(request), request.max_tokens, price_in, price_out)

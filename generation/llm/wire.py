@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from generation.llm.base import LLMError, Reply, Request
+from generation.llm.base import AnyRequest, LLMError, Reply
 from generation.llm.limits import LONGEST_WAIT, Limits
 from generation.llm.openai_client import Client
 
@@ -30,7 +30,7 @@ class Ask:
     """One request that is to be sent. `before`: how many of other workers' come first."""
 
     call_id: int
-    request: Request
+    request: AnyRequest
     slot: str = ""
     before: int = 0
 

@@ -22,6 +22,7 @@ class Run(models.Model):
 
     class Kind(models.TextChoices):
         LABEL = "label"
+        EMBED = "embed"  # vectors of texts; has no machine and no slots
 
     class State(models.TextChoices):
         PLANNING = "planning"  # slots are being written

@@ -14,7 +14,7 @@ from generation import reports
 from generation.access import call_for, connections_for, run_for
 from generation.actions import runs as actions
 from generation.forms import CapForm, RunForm
-from generation.models import Slot
+from generation.models import Run, Slot
 from generation.techniques import TECHNIQUES
 
 PAGE = 50
@@ -112,6 +112,8 @@ def _plan(project, form):
 @require_safe
 def run(request, run_id):
     row = run_for(request, run_id)
+    if row.kind == Run.Kind.EMBED:
+        return redirect("generation:features", row.project_id)
     return render(request, "generation/run.html", _context(row))
 
 
@@ -120,6 +122,8 @@ def run(request, run_id):
 def progress(request, run_id):
     """The moving part of the page; polling stops when the run is over."""
     row = run_for(request, run_id)
+    if row.kind == Run.Kind.EMBED:
+        return redirect("generation:features", row.project_id)
     response = render(request, "generation/_run_progress.html", _context(row))
     if row.is_over and request.htmx:
         response.status_code = HttpResponseStopPolling.status_code
