@@ -56,11 +56,12 @@ class Ballot:
         return np.asarray(self.level != TAKEN)
 
     def of(self, row: int) -> np.ndarray:
-        return np.asarray(self.voters[self.ends[row] : self.ends[row + 1]])
+        voters: np.ndarray = self.voters[self.ends.item(row) : self.ends.item(row + 1)]
+        return voters
 
     def score(self, row: int) -> float:
         """The votes that this sample has now, rounded once: the order of voters does not matter."""
-        at_level = np.bincount(self.level[self.of(row)]).tolist()
+        at_level = np.bincount(self.level.take(self.of(row))).tolist()
         parts = []
         for voters, (upper, lower) in zip(at_level, self.halves, strict=False):
             parts += [voters * upper, voters * lower]
