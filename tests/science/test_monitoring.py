@@ -211,3 +211,21 @@ def test_odd_input_is_refused():
     for right, threshold, frame in (([0.5], 0.9, None), ([1], 1.0, None), ([1, 1], 0.9, 1)):
         with pytest.raises(ValueError):
             monitor(np.array(right), threshold, frame=frame)
+
+
+def test_the_order_in_which_answers_come_breaks_the_promise_and_that_of_the_lot_keeps_it():
+    """A model that is right on exactly the target share. People answer sooner what is easy, and
+    there it is right more often: by arrival it is declared better in a third of the rounds or
+    more, by the order of the lot in at most alpha, whichever prefix is looked at."""
+    rng = np.random.default_rng(9)
+    frame, share, drawn, runs = 800, 0.8, 80, 100
+    right = np.arange(frame) < share * frame
+    false_alarms = {"arrival": 0, "lot": 0}
+    for _ in range(runs):
+        lot = rng.choice(frame, drawn, replace=False)
+        seconds = rng.exponential(np.where(right[lot], 1.0, 4.0))  # what is hard takes longer
+        for order, rows in (("arrival", lot[np.argsort(seconds)]), ("lot", lot)):
+            found = monitor(right[rows].astype(float), share, 0.05, frame)
+            false_alarms[order] += found.declared_at is not None
+    assert false_alarms["arrival"] > runs / 3
+    assert false_alarms["lot"] <= 0.05 * runs + 2 * (0.05 * 0.95 * runs) ** 0.5
