@@ -204,6 +204,17 @@ def test_a_student_agrees_with_scikit_learn():
         assert ours == pytest.approx(share * theirs.predict_proba(table), abs=0.01)
 
 
+@pytest.mark.parametrize("labels", [2, 4])
+def test_a_student_learns_a_change_to_the_log_odds_it_starts_from(labels):
+    draw = rng(8)
+    start, noise = 2 * draw.normal(size=(600, labels)), draw.normal(size=(600, 5))
+    chances = np.exp(start) / np.exp(start).sum(axis=1, keepdims=True)
+    codes = (draw.random((600, 1)) > chances.cumsum(axis=1)).sum(axis=1)
+    told = teach(noise, codes, labels, offset=start).beliefs(noise, start)
+    untold = teach(noise, codes, labels).beliefs(noise)
+    assert np.abs(told - chances).mean() < 0.05 < np.abs(untold - chances).mean()
+
+
 def test_a_student_is_held_out_from_what_it_predicts():
     noise = rng(4).normal(size=(200, 40))
     codes = rng(5).integers(2, size=200)
