@@ -26,7 +26,7 @@ def forecast(plan: Plan) -> dict:
     if best["low"] is not None:
         ends = zip(result["labels"], best["low"], best["high"], strict=True)
         band = alt.Data(values=[{"labels": k, "low": a, "high": b} for k, a, b in ends])
-        layers.append(_band(band, x))
+        layers.append(_band(band, x, y))
     lines = alt.Chart(alt.Data(values=rows)).mark_line(clip=True, strokeWidth=2)
     layers.append(
         lines.encode(
@@ -42,7 +42,9 @@ def forecast(plan: Plan) -> dict:
             ],
         )
     )
-    layers += [_rule("y", "right", plan.wish.target), _rule("x", "labels", plan.drawn)]
+    target = alt.Data(values=[{"right": plan.wish.target}])
+    end = alt.Data(values=[{"labels": plan.drawn}])
+    layers += [_rule(target).encode(y=y), _rule(end).encode(x=x)]
     return _sized(alt.layer(*layers))
 
 
@@ -66,12 +68,12 @@ def outcome(found: Outcome) -> dict:
     x, y = _axes(rows[-1]["labels"], lowest, more=False)
     layers = []
     if banded := [row for row in rows if row["low"] is not None]:
-        layers.append(_band(alt.Data(values=banded), x))
+        layers.append(_band(alt.Data(values=banded), x, y))
     if expected := [row for row in rows if row["expected"] is not None]:
         line = alt.Chart(alt.Data(values=expected)).mark_line(
             style="naive", clip=True, strokeDash=[4, 3]
         )
-        layers.append(line.encode(x=x, y=alt.Y("expected:Q")))
+        layers.append(line.encode(x=x, y=_of(y, "expected")))
     came = alt.Chart(alt.Data(values=rows)).encode(
         x=x,
         tooltip=[
@@ -84,7 +86,7 @@ def outcome(found: Outcome) -> dict:
     )
     rule = came.mark_rule(style="corrected", strokeWidth=3, opacity=0.4)
     point = came.mark_point(style="corrected", shape="square", filled=True, opacity=1, size=50)
-    layers += [rule.encode(y=alt.Y("from:Q"), y2="to:Q"), point.encode(y=y)]
+    layers += [rule.encode(y=_of(y, "from"), y2="to:Q"), point.encode(y=y)]
     return _sized(alt.layer(*layers))
 
 
@@ -99,7 +101,7 @@ def _axes(most: int, lowest: float, *, more: bool) -> tuple[alt.X, alt.Y]:
     y = alt.Y(
         "right:Q",
         title=_("Right labels in the set"),
-        scale=alt.Scale(domain=[max(0.0, lowest - 0.02), 1], nice=False, clamp=True),
+        scale=alt.Scale(domain=[max(0.0, lowest - 0.02), 1], nice=False, zero=False, clamp=True),
         axis=alt.Axis(format="~%", tickCount=6, minExtent=40),
     )
     return x, y
@@ -111,16 +113,20 @@ def _lowest(result: dict, target: float) -> float:
     return min([*shares, *lows, target])
 
 
-def _band(source: alt.Data, x: alt.X) -> alt.Chart:
+def _of(y: alt.Y, field: str) -> alt.Y:
+    """The same axis for another field: a layer without its scale would begin it at 0."""
+    axis = y.copy()
+    axis.shorthand = f"{field}:Q"
+    return axis
+
+
+def _band(source: alt.Data, x: alt.X, y: alt.Y) -> alt.Chart:
     area = alt.Chart(source).mark_area(style="corrected", opacity=0.14, line=False, clip=True)
-    return area.encode(x=x, y=alt.Y("low:Q"), y2="high:Q")
+    return area.encode(x=x, y=_of(y, "low"), y2="high:Q")
 
 
-def _rule(axis: str, field: str, value: float) -> alt.Chart:
-    rule = alt.Chart(alt.Data(values=[{field: value}])).mark_rule(
-        style="reference", strokeDash=[5, 4], clip=True
-    )
-    return rule.encode(**{axis: f"{field}:Q"})
+def _rule(source: alt.Data) -> alt.Chart:
+    return alt.Chart(source).mark_rule(style="reference", strokeDash=[5, 4], clip=True)
 
 
 def _sized(chart: alt.LayerChart) -> dict:

@@ -23,7 +23,7 @@ PILOT = 40  # answers with which learning can be judged apart
 
 def short(strategy: str) -> str:
     """The name of a strategy without what it is good for."""
-    return STRATEGIES[strategy].label.split(":")[0]
+    return STRATEGIES[strategy].label.split(":")[0].split(" between ")[0]
 
 
 def named(strategies: tuple[str, ...], kind: str) -> str:
@@ -190,9 +190,15 @@ def reach(found: Reach) -> str:
     }
 
 
+def wanted(wish: Wish) -> str:
+    """The target, with a digit after the point only where it has one."""
+    whole = abs(100 * wish.target - round(100 * wish.target)) < 1e-9
+    return per_cent(wish.target, 0 if whole else 1)
+
+
 def headline(plan: Plan) -> str:
     """The target the other way round: by the best strategy, and by lot."""
-    target = per_cent(plan.wish.target, 1)
+    target = wanted(plan.wish)
     best = min(
         (row for row in plan.rows if row.reach.labels is not None),
         key=lambda row: (row.reach.labels, row.kind == LOT),

@@ -4,6 +4,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
 
 from annotation.access import ADJUDICATOR, MANAGER, admits, id_in, project_for
 from annotation.actions import forecasts
@@ -16,17 +17,25 @@ from annotation.reports.scope import rounds_under, scope_of
 @admits(MANAGER, ADJUDICATOR)
 @require_safe
 def plan(request, project_id):
-    """The newest forecast for the machine and edition that were chosen; htmx gets it alone."""
+    """The newest forecast for the machine and edition that were chosen. While one is worked out
+    the page asks whether it is done."""
     project = project_for(request, project_id)
     form = PlannerForm(project, request.GET)
     machine, edition = form.chosen()
+    if request.htmx and not request.htmx.history_restore_request:
+        return _still_waiting(request, machine, edition)
     context = {"project": project, "section": "planner", "form": form, "ready": False}
     if machine and edition:
         context |= {"ready": True, **_forecast(request, form, machine, edition)}
-    bare = request.htmx and not request.htmx.history_restore_request
-    template = "annotation/_planner.html" if bare else "annotation/planner.html"
     refused = form.errors and context["ready"]
-    return render(request, template, context, status=422 if refused else 200)
+    return render(request, "annotation/planner.html", context, status=422 if refused else 200)
+
+
+def _still_waiting(request, machine, edition):
+    open_ = planner.unfinished(machine, edition) if machine and edition else None
+    if open_ is None or not words.waits(open_):
+        return HttpResponseClientRefresh()
+    return render(request, "annotation/_planner_waits.html")
 
 
 def _forecast(request, form, machine, edition):
@@ -58,6 +67,7 @@ def _planned(found, project):
         "plan": found,
         "rows": rows,
         "headline": words.headline(found),
+        "target": words.wanted(found.wish),
         "basis": words.basis(result),
         "warnings": words.warnings(result),
         "remarks": words.remarks(result),

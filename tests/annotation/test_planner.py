@@ -260,13 +260,16 @@ def test_a_forecast_that_reads_texts_is_left_to_the_worker_which_makes_it_once(c
     page = study.page(client)
     assertContains(page, "is being worked out")
     assertContains(page, "No worker is alive.")
-    assertContains(page, 'hx-trigger="every 2s"')
+    fragment = study.page(client, **{"HX-Request": "true"})
+    assertContains(fragment, 'hx-trigger="every 2s"')
+    assertNotContains(fragment, "<html")
     assert forecasts.ask(study.machine, study.edition).pk == found.pk
     tasks.work_on_forecasts()
     found.refresh_from_db()
     assert (found.state, found.result["source"]) == (Forecast.State.DONE, "learned")
     assert not forecasts.work_on_due()
-    assertNotContains(study.page(client, **{"HX-Request": "true"}), "every 2s")
+    assert study.page(client, **{"HX-Request": "true"}).headers["HX-Refresh"] == "true"
+    assertNotContains(study.page(client), "every 2s")
 
 
 def test_a_large_pool_is_left_to_the_worker(client, study, settings):
