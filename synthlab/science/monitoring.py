@@ -23,6 +23,7 @@ from synthlab.science.intervals import clopper_pearson_interval
 
 GRID = 400  # alternatives that the mixture holds in a finite frame
 MOST = 1_000_000
+BLOCK = 2_000  # answers at a time, so that memory stays small
 
 NOT_ABOVE = "the share must lie above the threshold for that to be shown"
 WHOLE_SET = "that takes answers to the whole set"
@@ -197,7 +198,10 @@ def log_e_value(
     """
     s, f = np.asarray(hits, dtype=float), np.asarray(n - hits, dtype=float)
     if frame is not None:
-        return _log_e_value_of_frame(s, f, threshold, frame)
+        blocks = range(0, len(s), BLOCK)
+        each = [slice(start, start + BLOCK) for start in blocks]
+        found = [_log_e_value_of_frame(s[at], f[at], threshold, frame) for at in each]
+        return np.concatenate([np.zeros(0), *found])
     above = special.betaincc(s + 1, f + 1, threshold)
     seen = above > 1e-290  # below, the exact value is lost; no evidence at all is the safe one
     mixture = special.betaln(s + 1, f + 1) + np.log(np.where(seen, above, 1))
