@@ -36,6 +36,7 @@ WHY = {
     "least_confidence": gettext_lazy("the model was unsure"),
     "max_entropy": gettext_lazy("the model was unsure"),
     "margin": gettext_lazy("the model wavered"),
+    "co_annotating": gettext_lazy("the model contradicted itself"),
     "stratified": gettext_lazy("drawn at random"),
     "confidence_threshold": gettext_lazy("the model was unsure"),
     "relabel": gettext_lazy("a rule has changed its meaning"),

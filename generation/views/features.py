@@ -17,7 +17,9 @@ from generation.reports_vectors import buying, price, source_in_force
 def features(request, project_id):
     """What the vectors are, and buying others: the price is shown before anything is sent."""
     project = project_for(request, project_id)
-    form = EmbeddingForm(request.POST or None, connections=connections_for(request).order_by("pk"))
+    # The stand-in is no language model and has no vectors to sell.
+    connections = connections_for(request).filter(stand_in=False).order_by("pk")
+    form = EmbeddingForm(request.POST or None, connections=connections)
     if request.method == "POST" and "preview" not in request.POST and form.is_valid():
         try:
             embeddings.start(project, created_by=request.user, **form.cleaned_data)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
+from pytest_django.asserts import assertContains
 
 from annotation import arrays
 from annotation.actions import draws
 from annotation.actions.draws import BeingDrawn, CannotDraw, Design, draw_round, plan
+from annotation.arrays_learning import lessons
 from annotation.arrays_votes import votes_of
 from annotation.filters import SampleFilter
 from annotation.models import Assignment, Round, RoundItem, Sample, Suggestion
@@ -24,6 +26,7 @@ from tests.factories import (
     make_annotator,
     make_codebook,
     make_machine,
+    make_manager,
     make_project,
     make_round,
     make_sample,
@@ -349,6 +352,23 @@ def test_co_annotating_knows_four_three_and_two_of_nine_and_no_votes_come_first(
         (first.pk, pytest.approx(1.5305, abs=5e-5)),
         (second.pk, 0),
     ]
+
+
+def test_a_student_is_taught_what_each_way_of_asking_led_to(project):
+    machine = asked_in_three_ways(project)
+    samples = arrays.np.array(sorted(project.samples.values_list("pk", flat=True)))
+    taught = lessons(machine, project.edition(), samples, texts=False)
+    assert taught.pool.votes[:3].tolist() == [[0, 0, -2], [0, 0, 0], [0, 0, 0]]
+    other = project.machines.order_by("pk").first()
+    assert lessons(other, project.edition(), samples, texts=False).pool.votes is None
+
+
+def test_the_page_of_a_sample_shows_what_each_way_of_asking_led_to(client, project):
+    asked_in_three_ways(project)
+    client.force_login(make_manager(project))
+    page = client.get(f"/samples/{Sample.objects.order_by('pk')[0].pk}/")
+    assertContains(page, "way 2: <em>cannot be read</em>")
+    assertContains(page, "way 0: <bdi hx-disable>yes</bdi>")
 
 
 def test_different_sets_of_labels_are_different_votes(project):

@@ -112,6 +112,7 @@ def test_what_cannot_be_bought_says_what_to_do(client, project, openai_server):
 
 
 def test_each_empty_state_says_the_next_step(client, project):
+    make_connection(stand_in=True, shared=True)
     assertContains(client.get(path(project)), "Add a connection")
     empty = make_project()
     client.force_login(make_manager(empty))
