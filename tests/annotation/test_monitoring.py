@@ -357,3 +357,10 @@ def test_the_command_counts_and_states_looks():
     call_command("agreement", round_.project.name, "--json", stdout=out)
     [plan] = json.loads(out.getvalue())["plans"]
     assert plan == {"round": round_.pk, "answers": 2, "asked": 12, "looks": 1, "monitor": None}
+
+
+def test_a_certificate_by_the_command_is_a_look_too():
+    round_, (annotator,) = make_study(12, frame=12, monitor=None)
+    answer(round_, annotator, {0: True, 1: False})
+    call_command("certificate", round_.project.name, "--json", stdout=StringIO())
+    assert Look.objects.get().answers == 2

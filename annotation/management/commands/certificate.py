@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from django.core.management.base import CommandError
 
+from annotation.actions.looks import look_at
 from annotation.management.base import ScriptCommand, project_named
 from annotation.reports import certificate_words as words
 from annotation.reports.certificate import report
@@ -28,7 +29,9 @@ class Command(ScriptCommand):
         if not 0.5 <= options["confidence"] <= 0.999:
             raise CommandError("--confidence is a share from 0.5 to 0.999.")
         scope = self._scope(project_named(options["project"]), options)
-        return _said(report(Asked(scope, options["error"], options["confidence"])))
+        found = report(Asked(scope, options["error"], options["confidence"]))
+        look_at([found.audit.round] if found.audit else [], None)  # it counts right and wrong
+        return _said(found)
 
     def _scope(self, project, options):
         number, machine = options["edition"], options["machine"]
