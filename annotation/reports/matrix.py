@@ -30,13 +30,19 @@ class MatrixRow:
     total: float
 
 
+MOST = 60  # labels; more would make a page of many megabytes that nobody reads
+
+
 @dataclass(frozen=True)
 class Matrix:
+    """The labels that occur most. Totals count the others too: `left_out` of them are not shown."""
+
     rules: tuple[LabelRule, ...]
     rows: tuple[MatrixRow, ...]
     totals: tuple[float, ...]
     weighted: bool
     may_be_weighted: bool
+    left_out: int = 0
 
 
 def matrix(versus: Versus, counts: bool) -> Matrix | None:
@@ -48,7 +54,8 @@ def matrix(versus: Versus, counts: bool) -> Matrix | None:
     shown = versus.weighted if weighted and versus.weighted is not None else versus.counts
     totals = shown.sum(axis=1, keepdims=True)
     shares = np.divide(shown, totals, out=np.zeros(shown.shape), where=totals > 0)
-    rules = tuple(row.rule for row in versus.labels)
+    kept = _most_used(versus.counts)
+    rules = tuple(versus.labels[place].rule for place in kept)
     rows = tuple(
         MatrixRow(
             people,
@@ -56,12 +63,20 @@ def matrix(versus: Versus, counts: bool) -> Matrix | None:
                 Cell(people, model, value, share, int(count))
                 for model, value, share, count in zip(rules, *parts, strict=True)
             ),
-            sum(parts[0]),
+            total,
         )
-        for people, parts in zip(
+        for people, total, *parts in zip(
             rules,
-            zip(shown.tolist(), shares.tolist(), versus.counts.tolist(), strict=True),
+            totals[kept, 0].tolist(),
+            *(part[np.ix_(kept, kept)].tolist() for part in (shown, shares, versus.counts)),
             strict=True,
         )
     )
-    return Matrix(rules, rows, tuple(shown.sum(axis=0).tolist()), weighted, may_be)
+    sums = tuple(shown.sum(axis=0)[kept].tolist())
+    return Matrix(rules, rows, sums, weighted, may_be, len(versus.labels) - len(kept))
+
+
+def _most_used(counts: np.ndarray) -> list[int]:
+    """The places of the labels that are shown, in the codebook's order."""
+    used = counts.sum(axis=0) + counts.sum(axis=1)
+    return sorted(np.argsort(-used, kind="stable")[:MOST].tolist())

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from numbers import Real
 
 import nh3
 from django import template
@@ -101,7 +102,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def is_number(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 @register.filter

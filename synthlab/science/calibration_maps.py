@@ -137,9 +137,10 @@ def choose_map(
     if not n:
         reason = NO_DRAW if answered.any() else NO_ANSWERS
         return Chosen(RAW, as_it_is, (), 0, 0.0, reason)
-    if reason := _refuses(c[kept], y[kept], n_eff):
-        return Chosen(RAW, as_it_is, (), n, n_eff, reason)
     together = None if design is None else design.take(kept).drawn_together
+    texts = n if together is None else len(np.unique(together))
+    if reason := _refuses(c[kept], y[kept], min(n_eff, texts)):
+        return Chosen(RAW, as_it_is, (), n, n_eff, reason)
     fold = _folds(y[kept], together, folds, np.random.default_rng(bootstrap.seed))
     trials, held_out = [_trial("raw", c, c, y, design, bootstrap)], {"raw": as_it_is}
     for name in _candidates(n_eff):
