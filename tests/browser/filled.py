@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from annotation.actions import forecasts
 from annotation.models import Codebook, CodebookNote, MachineAnnotator, Project, Round
 from tests import factories as f
 
@@ -44,6 +45,7 @@ def fill(world):
         author=annotator,
         text=f"{LONG_WORD} is neither.",
     )
+    forecasts.ask(machine, codebook, wait=True)
     return drawn
 
 
