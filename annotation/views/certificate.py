@@ -34,6 +34,7 @@ def _said(found, user):
         "refused": [(refused.round, words.REFUSED[refused.reason]) for refused in found.refused],
         "step": words.next_step(found),
         "learner": words.learner(found),
+        "pilot": words.pilot(found),
         "together": words.over_all_looks(found),
         "newer": words.newer_meaning(found.asked.scope),
     }

@@ -218,6 +218,9 @@ def test_without_a_round_the_page_plans_the_audit_and_opens_the_form_that_draws_
         f"&amp;machine={study.machine.pk}"
     )
     assertContains(response, link)
+    assertContains(response, "a pilot of 80 samples first")
+    form = client.get(response.context["pilot"].url).context["form"]
+    assert (form["purpose"].value(), form["budget"].value()) == ("pilot", "80")
     form = client.get(link.replace("&amp;", "&")).context["form"]
     filled = {name: form[name].value() for name in ("strategy", "budget", "audit", "purpose")}
     assert filled == {
