@@ -28,7 +28,7 @@ def folders(settings, tmp_path):
 
 @pytest.fixture
 def project():
-    """The machine calls every sample "yes", unsure where a parcel is late; there people say "no"."""
+    """The machine calls each sample "yes", unsure where a parcel is late; there people say "no"."""
     project = f.make_project()
     f.make_codebook(project)
     annotator = f.make_annotator(project)
