@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from django.db.models import Count, F, Q
 
-from annotation.arrays_chances import drawn_from, inclusion_of
+from annotation.arrays_chances import drawn_from, inclusion_of, strata_of
 from annotation.arrays_codes import NOT_SURE, UNKNOWN, Coder, Scope
 from annotation.models import Adjudication, Annotation, Assignment, Sample, Suggestion
 from synthlab.science.agreement import MISSING
@@ -55,6 +55,7 @@ class Judgements:
     inclusion: np.ndarray  # the chance to have been drawn by any of the rounds; NaN: none known
     frame: int | None  # how many samples the rounds drew by chance from
     texts: np.ndarray  # by sample: a number that copies of one text share
+    strata: np.ndarray | None  # by sample, where a fixed number of each was drawn
     # One entry for each answer that counts, in the order they were given:
     answer_sample: np.ndarray = field(repr=False)  # rows of `samples`
     answer_annotator: np.ndarray = field(repr=False)  # columns of `annotators`
@@ -67,7 +68,7 @@ class Judgements:
 
     @cached_property
     def design(self) -> Design:
-        return Design(self.inclusion, self.frame, clusters=self.texts)
+        return Design(self.inclusion, self.frame, self.strata, self.texts)
 
     @property
     def measurable(self) -> bool:
@@ -136,6 +137,7 @@ def judgements(scope: Scope) -> Judgements:
         inclusion=inclusion,
         frame=frame,
         texts=_texts(scope),
+        strata=strata_of(scope.rounds, drawn),
         **answers,
     )
 

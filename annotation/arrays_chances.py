@@ -14,6 +14,8 @@ import numpy as np
 from annotation.filters import SampleFilter
 from annotation.models import Project, Round, RoundItem
 from synthlab.science.estimation import union_inclusion
+from synthlab.science.selection.mixture import AUDIT
+from synthlab.science.selection.stratified import Stratified
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,24 @@ def drawn_from(rounds: tuple[Round, ...]) -> Drawn:
     read = np.fromiter(rows.iterator(chunk_size=10_000), dtype=ROW)
     samples, at = np.unique(read["sample"], return_inverse=True)
     return Drawn(samples, read["round"], at.reshape(-1), read["inclusion"], read["score"])
+
+
+def strata_of(rounds: tuple[Round, ...], drawn: Drawn) -> np.ndarray | None:
+    """The stratum of each sample as a number, where one stratified round alone measures.
+
+    None where another round or an audit part has a share in the lot: how many of a stratum came is
+    then chance, and its answers say no more than those of a draw without strata.
+    """
+    known = ~np.isnan(drawn.inclusion)
+    measuring = [round_ for round_ in rounds if known[drawn.round == round_.pk].any()]
+    if len(measuring) != 1 or measuring[0].strategy != Stratified.name:
+        return None
+    items = measuring[0].items.order_by("sample").values_list("sample", "stratum")
+    parts = dict(items.iterator(chunk_size=10_000))
+    if AUDIT in parts.values():
+        return None
+    names = [parts.get(pk, "") for pk in drawn.samples.tolist()]
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def inclusion_of(

@@ -30,6 +30,7 @@ CODE = (
     "annotation/reports/estimates.py",
 )
 LIBRARIES = ("numpy", "scipy")
+ARRAYS = ("samples", "annotators", "codes", "settled", "model", "inclusion", "texts")
 
 
 class Kept(NamedTuple):
@@ -81,7 +82,7 @@ def options_of(read: Judgements) -> dict[str, Any]:
 def hash_of_read(read: Judgements) -> str:
     """sha256 over all that the figures are computed from, as 64-bit little-endian numbers."""
     digest = hashlib.sha256()
-    for name in ("samples", "annotators", "codes", "settled", "model", "inclusion", "texts"):
+    for name in (*ARRAYS, *(("strata",) if read.strata is not None else ())):
         array = getattr(read, name)
         kind = "<f8" if array.dtype.kind == "f" else "<i8"
         digest.update(f"{name} {array.shape} ".encode())

@@ -1,12 +1,18 @@
 """Rounds that are drawn by strata: what divides the samples, and what is logged of it."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from annotation.actions.draws import CannotDraw, Design, draw_round, plan
+from annotation.arrays_agreement import judgements
 from annotation.models import Round, Sample
+from annotation.reports.figures import match
+from annotation.reports.scope import scope_of
+from synthlab.science.estimation import variance_of_mean
 from tests.factories import (
+    make_annotation,
     make_annotator,
     make_codebook,
     make_machine,
@@ -129,3 +135,30 @@ def test_the_form_offers_the_keys_of_the_project(client, project):
     page = client.get(f"/projects/{project.pk}/rounds/new/", {"strategy": "stratified"})
     field = page.context["form"].fields["option_key"]
     assert [key for key, _ in field.choices] == ["", "id", "source"]
+
+
+def judged(project, **fields):
+    """The accuracy by a stratified round of twenty: right on short texts, wrong on long ones."""
+    machine = make_machine(project)
+    for sample in project.samples.all():
+        make_suggestion(machine, sample, {"yes": 0.75, "no": 0.25})
+    round_ = draw_round(project, replace(design(project, "20", by="length", bands=2), **fields))
+    annotator = make_annotator(project)
+    for item in round_.items.select_related("sample"):
+        make_annotation(item, annotator, "yes" if len(item.sample.text) <= 200 else "no")
+    return judgements(scope_of(project, project.edition(), [round_], machine))
+
+
+def test_figures_use_that_a_fixed_number_came_from_each_stratum(project):
+    read = judged(project)
+    right = match(read.truth.value, read.model)
+    with_strata, without = (
+        variance_of_mean(right, way) for way in (read.design, replace(read.design, strata=None))
+    )
+    assert sorted(set(read.strata.tolist())) == [0, 1]
+    assert with_strata == pytest.approx(0)  # nothing varies within a stratum
+    assert without == pytest.approx(0.25 / 20 / 2)  # p (1 - p) / n, half of the frame drawn
+
+
+def test_beside_an_audit_part_strata_are_left_out_of_the_figures(project):
+    assert judged(project, audit="5").strata is None
