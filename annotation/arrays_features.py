@@ -8,13 +8,26 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from annotation.models import FeatureTable, Project, Sample
+from annotation.sentences import name_of
 
 CHUNK = 10_000
 TEXTS = "tfidf_svd:1"  # synthlab.science.features; a changed algorithm gets a new number
+SENTENCES = "sentences:"  # and a mark of the model
 
 
 class NoFeatures(LookupError):
     """Nothing is stored for these samples as they are now."""
+
+
+def computed() -> str:
+    """The source of the vectors that are computed here: a sentence model, where one is set."""
+    folder = settings.SENTENCE_MODEL
+    return TEXTS if folder is None else SENTENCES + name_of(folder)
+
+
+def is_computed(source: str) -> bool:
+    """Is it computed on this machine, and not bought?"""
+    return source == TEXTS or source.startswith(SENTENCES)
 
 
 def hash_of_texts(project: Project) -> str:
@@ -35,7 +48,7 @@ def stored_features(project: Project, samples: np.ndarray) -> np.ndarray:
     tables = in_order(project.feature_tables.all())
     if len(tables) > 1:  # another source's stand as long as they are of just these samples
         mark = hash_of_texts(project)
-        tables = [table for table in tables if table.source == TEXTS or table.hash == mark]
+        tables = [table for table in tables if is_computed(table.source) or table.hash == mark]
     ids, rows = _first_of(tables)
     places = np.searchsorted(ids, samples)
     if len(samples) and (places.max() >= len(ids) or (ids[places] != samples).any()):
@@ -51,8 +64,10 @@ def _first_of(tables):
 
 
 def in_order(tables: QuerySet[FeatureTable]) -> list[FeatureTable]:
-    """The table that stands first: of another source than the texts, then the newest."""
-    return sorted(tables, key=lambda table: (table.source == TEXTS, -table.pk))
+    """The table that stands first: a bought one, then the newest of what is computed here now."""
+    here = computed()
+    standing = [table for table in tables if table.source == here or not is_computed(table.source)]
+    return sorted(standing, key=lambda table: (table.source == here, -table.pk))
 
 
 def load(table: FeatureTable) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef
 
-from annotation.arrays_features import TEXTS, hash_of_texts, in_order
+from annotation.arrays_features import hash_of_texts, in_order, is_computed
 from annotation.models import FeatureTable, Project, Sample
 from generation.llm import tokens
 from generation.llm.base import EmbeddingRequest
@@ -106,7 +106,8 @@ def buying(project: Project) -> Buying | None:
 
 def source_in_force(project: Project) -> Source | None:
     """What the project's vectors were bought from; None: they are the texts' own."""
-    tables = [table for table in in_order(project.feature_tables.all()) if table.source != TEXTS]
+    standing = in_order(project.feature_tables.all())
+    tables = [table for table in standing if not is_computed(table.source)]
     made = Embedding.objects.filter(run__project=project, source__in=[t.source for t in tables[:1]])
     embedding = made.select_related("run__connection").order_by("-pk").first()
     if embedding is None:

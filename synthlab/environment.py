@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -29,6 +30,20 @@ def env_bool(name: str, default: bool = False) -> bool:
 
 def env_list(name: str) -> list[str]:
     return [part.strip() for part in env_str(name).split(",") if part.strip()]
+
+
+def env_folder(name: str, package: str) -> Path | None:
+    """The folder that a variable names, which `package` reads; None where it names none."""
+    raw = env_str(name)
+    if not raw:
+        return None
+    if not Path(raw).is_dir():
+        raise ImproperlyConfigured(f"{name} must be a folder that exists, not {raw!r}.")
+    if find_spec(package) is None:
+        raise ImproperlyConfigured(
+            f"{name} is set, but the package {package} that reads it is not installed."
+        )
+    return Path(raw).resolve()
 
 
 def kept_secret(path: Path) -> str:

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from synthlab.environment import (
     database,
     env_bool,
+    env_folder,
     env_int,
     env_list,
     env_str,
@@ -188,6 +189,8 @@ UPLOAD_DIR = DATA_DIR / "uploads"
 UPLOAD_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 FILE_UPLOAD_TEMP_DIR = UPLOAD_DIR  # beside where they stay, and not in a small /tmp
 RELEASE_DIR = DATA_DIR / "releases"
+# A sentence-transformers model on this machine, where texts' vectors should come from one.
+SENTENCE_MODEL = env_folder("SYNTHLAB_SENTENCE_MODEL", "sentence_transformers")
 FEATURE_DIR = DATA_DIR / "features"  # vectors of samples; they can be computed again
 JOURNAL_DIR = DATA_DIR / "journal"  # replies that the database could not take at once
 

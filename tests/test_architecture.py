@@ -15,6 +15,7 @@ FLOORS = {
     "generation.models": 2,
     "annotation.access": 2,
     "generation.access": 2,
+    "annotation.sentences": 3,
     "annotation.arrays": 3,
     "annotation.arrays_agreement": 3,
     "annotation.arrays_assisted": 3,

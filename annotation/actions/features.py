@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from annotation.arrays_features import CHUNK, TEXTS, hash_of_texts, in_order
+from annotation.arrays_features import (
+    CHUNK,
+    TEXTS,
+    computed,
+    hash_of_texts,
+    in_order,
+    is_computed,
+)
 from annotation.models import FeatureTable, Project, Sample
+from annotation.sentences import sentence_vectors
 from synthlab.science.features import text_features
 
 
@@ -24,9 +32,14 @@ def make_features(project: Project) -> FeatureTable:
             return found
     samples = Sample.objects.visible().filter(project=project).order_by("pk")
     read = list(samples.values_list("pk", "text").iterator(chunk_size=CHUNK))
-    rows = text_features([text for pk, text in read])
+    rows = _vectors([text for pk, text in read])
     ids = np.array([pk for pk, text in read], dtype=np.int64)
-    return keep_features(project, TEXTS, mark, ids, rows)
+    return keep_features(project, computed(), mark, ids, rows)
+
+
+def _vectors(texts):
+    folder = settings.SENTENCE_MODEL
+    return text_features(texts) if folder is None else sentence_vectors(folder, texts)
 
 
 def keep_features(
@@ -34,9 +47,8 @@ def keep_features(
 ) -> FeatureTable:
     """Store the vectors of a source for samples (ids, ascending) whose texts have this mark, in
     place of older ones. Those of another source than the texts become the project's."""
-    path = _write(
-        f"{project.pk}-{mark[:32]}{'' if source == TEXTS else f'-{source[-24:]}'}", ids, rows
-    )
+    kind = "" if source == TEXTS else f"-{source[-24:]}".replace(":", "-")
+    path = _write(f"{project.pk}-{mark[:32]}{kind}", ids, rows)
     table, _created = FeatureTable.objects.update_or_create(
         project=project,
         source=source,
@@ -44,13 +56,14 @@ def keep_features(
         defaults={"size": len(rows), "dimensions": rows.shape[1], "path": path},
     )
     older = FeatureTable.objects.filter(project=project, pk__lt=table.pk)
-    _forget(older.filter(source=source) if source == TEXTS else older.exclude(source=TEXTS))
+    _forget([other for other in older if is_computed(other.source) == is_computed(source)])
     return table
 
 
 def forget_features(project: Project) -> None:
     """Let go of all vectors that are not computed from the texts."""
-    _forget(project.feature_tables.exclude(source=TEXTS))
+    bought = [table for table in project.feature_tables.all() if not is_computed(table.source)]
+    _forget(bought)
 
 
 def _write(path, ids, rows):

@@ -1,5 +1,6 @@
 """Where a project's vectors come from: /projects/<id>/features/."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -53,6 +54,7 @@ def _page(request, project, form):
         "connection": connection,
         "has_samples": project.samples.exists(),
         "source": source_in_force(project),
+        "sentences": settings.SENTENCE_MODEL,
         "buying": buying(project),
     }
     refused = request.method == "POST" and form.errors

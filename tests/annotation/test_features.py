@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from annotation.actions.features import make_features
-from annotation.arrays_features import NoFeatures, stored_features
+from annotation.actions.features import keep_features, make_features
+from annotation.arrays_features import NoFeatures, computed, stored_features
 from annotation.models import FeatureTable, Sample
+from synthlab.environment import env_folder
 from tests.factories import make_project, make_sample
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +72,29 @@ def test_samples_without_vectors_are_no_vectors_of_others(project):
         stored_features(project, np.array([late.pk]))
     Sample.objects.filter(pk=late.pk).delete()
     assert stored_features(project, np.array([], dtype=np.int64)).shape[0] == 0
+
+
+def test_another_computed_source_takes_the_place_of_the_old_one(project, settings, tmp_path):
+    """As after a site was started with a sentence model; its vectors are made up here."""
+    own = make_features(project)
+    settings.SENTENCE_MODEL = tmp_path
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(NoFeatures):
+        stored_features(project, ids(project))
+    vectors = np.eye(len(TEXTS), dtype=np.float32)
+    kept = keep_features(project, computed(), own.hash, ids(project), vectors)
+    assert make_features(project) == kept
+    assert (stored_features(project, ids(project)) == vectors).all()
+    assert list(FeatureTable.objects.all()) == [kept]
+    settings.SENTENCE_MODEL = None
+    assert make_features(project).source == own.source
+
+
+def test_a_model_that_is_not_there_stops_the_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNTHLAB_SENTENCE_MODEL", str(tmp_path / "nowhere"))
+    with pytest.raises(ImproperlyConfigured, match="a folder that exists"):
+        env_folder("SYNTHLAB_SENTENCE_MODEL", "numpy")
+    monkeypatch.setenv("SYNTHLAB_SENTENCE_MODEL", str(tmp_path))
+    assert env_folder("SYNTHLAB_SENTENCE_MODEL", "numpy") == tmp_path.resolve()
+    with pytest.raises(ImproperlyConfigured, match="is not installed"):
+        env_folder("SYNTHLAB_SENTENCE_MODEL", "no_such_package")
