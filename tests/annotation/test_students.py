@@ -185,6 +185,17 @@ def test_the_machine_page_lets_a_student_learn_and_follows_it(client, project):
     assert student.name in client.get(page).content.decode()
 
 
+def test_the_command_waits_until_the_student_has_said_everything(project, capsys):
+    call_command("learn", str(project.pk), "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["learned_from"], found["answers"], found["said"]) == (
+        project.machine.pk,
+        150,
+        300,
+    )
+    assert found["corrected"] == student_of(MachineAnnotator.objects.get(kind="student")).corrected
+
+
 def test_a_refusal_is_said_on_the_machine_page(client):
     project = f.make_project()
     f.make_codebook(project)
