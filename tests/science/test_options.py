@@ -53,7 +53,7 @@ def test_an_option_that_a_strategy_lacks_is_refused_with_those_it_has():
 
 def test_the_largest_neighbours_and_discount_stay_within_the_range_of_numbers():
     rows = np.random.default_rng(0).normal(size=(400, 8))
-    strategy = made(STRATEGIES["fast_vote_k"], {"neighbours": 250, "discount": 15})
+    strategy = made(STRATEGIES["fast_vote_k"], {"neighbours": 250, "discount": 13})
     drawn = strategy.select(Pool(size=400, features=rows), 300, np.random.default_rng(0))
     assert len(set(drawn.rows)) == 300
     assert np.isfinite(drawn.scores).all()

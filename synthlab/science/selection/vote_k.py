@@ -23,7 +23,7 @@ DISCOUNT = Option(
     "Discount of a vote",
     "Each sample taken makes the votes of those around it count so many times less.",
     least=1.01,
-    most=15,  # to the power of 250 neighbours it is not yet beyond the range of numbers
+    most=13,  # to the power of 250 neighbours it is not yet beyond the range of numbers
 )
 
 
