@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from generation.actions import connections, embeddings, journal, ledger, runs, slots
 from generation.actions.embedding_turns import Buying, cut, pause, send, take_back
-from generation.actions.work import ASKED_ONCE, BREAK_SECONDS, journalled
+from generation.actions.work import ASKED_ONCE, BREAK_SECONDS, journalled, slow_down
 from generation.llm.base import LLMError
 from generation.llm.completion import BodyError
 from generation.llm.embeddings import read_vectors
-from generation.llm.limits import LONGEST_WAIT, Limits, needs_a_person
+from generation.llm.limits import Limits, needs_a_person
 from generation.llm.transport import MAX_BODY
 from generation.llm.wire import Wire
-from generation.models import Call, Connection, Embedding, Run, TextVector
+from generation.models import Call, Embedding, Run, TextVector
 from generation.reports_vectors import dimensions_of, missing
 from synthlab.failpoints import failpoint
 
@@ -171,7 +171,8 @@ def _mend(work, batch, error):
     limits = work.wire.limits
     hopeless = needs_a_person(error) or error.permanent or error.kind in ASKED_ONCE
     if error.kind == "rate_limited":
-        _slow_down(work, error)
+        if until := slow_down(work):
+            pause(work, error, "rate_limited", until)
         work.waiting.append(batch)
     elif error.kind == "too_large" and len(batch.texts) > 1:
         work.size = max(1, len(batch.texts) // 2)
@@ -196,12 +197,3 @@ def _is_last_try(work, batch, error):
         return batch.unknowns > slots.UNKNOWN_RESEND
     batch.failures += 1
     return batch.failures >= work.run.max_tries
-
-
-def _slow_down(work, error):
-    """Exactly as long as the endpoint asked, for every worker; a very long wait pauses the run."""
-    wait = max(work.wire.limits.blocked_until - time.monotonic(), 0.0)
-    until = ledger.clock() + timedelta(seconds=wait)
-    Connection.objects.filter(pk=work.run.connection_id).update(blocked_until=until)
-    if wait > LONGEST_WAIT:
-        pause(work, error, "rate_limited", until)

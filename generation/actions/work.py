@@ -116,7 +116,8 @@ def _mend(work, step, error):
     """After an error: pause the run, or ask again later, or reject where that is over."""
     held, index, limits = step.held, step.index, work.wire.limits
     if error.kind == "rate_limited":
-        _slow_down(work, error)
+        if until := slow_down(work):
+            _pause(work, error, "rate_limited", until)
     elif needs_a_person(error):
         _pause(work, error, f"parameter:{error.parameter}" if error.parameter else error.kind)
     elif error.kind in ASKED_ONCE or _is_last_try(work, held, index, error):
@@ -139,13 +140,13 @@ def _is_last_try(work, held, index, error):
     return held.failures >= work.run.max_tries
 
 
-def _slow_down(work, error):
-    """Exactly as long as the endpoint asked, for every worker; a very long wait pauses the run."""
+def slow_down(work):
+    """Exactly as long as the endpoint asked, for every worker; until when, where that is so long
+    that the run had better pause."""
     wait = max(work.wire.limits.blocked_until - time.monotonic(), 0.0)
     until = ledger.clock() + timedelta(seconds=wait)
     Connection.objects.filter(pk=work.run.connection_id).update(blocked_until=until)
-    if wait > LONGEST_WAIT:
-        _pause(work, error, "rate_limited", until)
+    return until if wait > LONGEST_WAIT else None
 
 
 def _pause(work, reason, code, resume_at=None):
